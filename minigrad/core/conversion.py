@@ -318,6 +318,11 @@ def as_dtype(dtype: DTypeLike) -> np.dtype:
     return known
 
 
+def dtype_or_default(dtype: DTypeLike | None) -> np.dtype:
+    """The dtype of this name, or the package's where none is given. Raises ``DTypeError`` for anything else."""
+    return as_dtype(get_default_dtype() if dtype is None else dtype)
+
+
 def require_floating(dtype: np.dtype) -> None:
     """Raise ``DTypeError`` for a dtype in which there are no gradients."""
     if dtype.kind not in "fc":

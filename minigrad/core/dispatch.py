@@ -339,7 +339,7 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             unknown = [name for name in options if name not in op.statics]
             if unknown:
                 refuse_keywords(op.name, unknown)
-            explain(op, error, arrays, list(options.values()))
+            explain(op, error, arrays, [options[name] for name in op.statics])
         if not tensors:
             return z
         if watch is not None:

@@ -46,11 +46,14 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
         del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
 
 
-def named(function: Callable[..., Any]) -> Callable[..., Any]:
+def named(
+    function: Callable[..., Any], with_more: Callable[[], Callable[..., Any] | None] = lambda: None
+) -> Callable[..., Any]:
     """A function made of ops, such that what fails in it says its name, as it does in an op.
 
     An option under the name of another framework is refused with the line to write, and anything but True or False for
-    an option that is annotated as one of them.
+    an option that is annotated as one of them. A call with options that it does not have goes to ``with_more()``, what
+    stands for the same function with all of NumPy's options.
     """
     kinds = getattr(function, "__annotations__", {})
     flagged = [name for name, kind in kinds.items() if kind == "bool" and name != "return"]
@@ -76,6 +79,9 @@ def named(function: Callable[..., Any]) -> Callable[..., Any]:
             signature = inspect.signature(function)
             if _is_misfit(error):
                 unknown = [name for name in options if name not in signature.parameters]
+                whole = with_more() if unknown else None
+                if whole and inspect.signature(whole).parameters.keys() >= set(unknown):
+                    return whole(*args, **options)
                 if unknown:
                     refuse_keywords(function.__name__, unknown)
                 raise  # Python says all of arguments that do not fit

@@ -14,10 +14,13 @@ shares its memory outside the graph, such as ``p.detach()``, no edge leads: that
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import Any
 
 import numpy as np
+
+from minigrad.errors import DTypeError
 
 #: The arrays that own memory which the user can write to, by ``id``, as weak references; empty in most programs.
 SHARED: dict[int, weakref.ref[Any]] = {}
@@ -92,6 +95,9 @@ def own_option(value: Any) -> Any:
     if getattr(kind, "batch", None) is not None:  # the arrays of vmap are its own
         return value
     if isinstance(value, _Array):
+        masked = sys.modules.get("numpy.ma")
+        if masked is not None and masked.is_masked(value):
+            raise DTypeError("the mask of an index or option would be lost: write index.compressed(), or index.filled(0) and index.mask")
         return own(np.asarray(value))
     foreign = hasattr(kind, "__array__") and not isinstance(value, np.generic)  # an array of another library
     return np.array(value) if foreign else value

@@ -34,7 +34,7 @@ DENSE, ELEMENTWISE, MOVING, PACKED = "dense", "elementwise", "moving", "packed"
 ROUTING, ROWS = "routing", "rows"
 
 #: Functions that are constant between jumps: their gradient is 0 everywhere.
-_JUMPING = frozenset({"ceil", "floor", "floor_divide", "heaviside", "rint", "round", "sign", "trunc"})
+_JUMPING = frozenset({"ceil", "floor", "floor_divide", "rint", "round", "sign", "trunc"})
 
 #: Notes that may follow one another before they are worked out into a mask, at most: a chain of a million
 #: ``relu`` must neither recurse nor keep all its arrays.
@@ -93,10 +93,11 @@ def is_constant(node: Any) -> bool:
         edges = getattr(stack[-1], "edges", None)
         if not edges:  # a leaf, or what was freed
             return False
-        if stack.pop().op.name not in _JUMPING:
-            below = {edge[0] for edge in edges if edge is not None} - seen
-            stack += below
-            seen |= below
+        name = stack.pop().op.name
+        ways = edges[1:] if name == "heaviside" else () if name in _JUMPING else edges  # the value at 0 is an argument
+        below = {edge[0] for edge in ways if edge is not None} - seen
+        stack += below
+        seen |= below
     return True
 
 

@@ -184,7 +184,7 @@ def derived(
         name = function.__name__
         known = derived_ops.get(name)
         if not hasattr(function, "op") and (known is None or known.function is not function):
-            function = named(function)
+            function = named(function, lambda: next((with_options[key] for key in numpy if key in with_options), None))
         if name not in ops:  # else it is the face of an op of its name
             ops[name] = function
             derived_ops[name] = Derived(function, numpy, domain)

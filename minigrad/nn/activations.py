@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import divisor, finite, real, whole
-from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import dtype_or_default
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.layer import FunctionLayer, layer_of
@@ -64,7 +64,7 @@ class PReLU(Module):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: DTypeLike | None = None) -> None:
         count = whole("PReLU", "num_parameters", num_parameters)
-        self.weight = Parameter(np.full(count, finite("PReLU", "init", init), dtype or get_default_dtype()))
+        self.weight = Parameter(np.full(count, finite("PReLU", "init", init), dtype_or_default(dtype)))
 
     def forward(self, x: Any) -> Any:
         """x (N, C, ...) -> the same shape."""

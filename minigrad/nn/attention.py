@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import probability, whole
-from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_array, detached
+from minigrad.core.conversion import as_array, detached, dtype_or_default
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer, drawn
@@ -60,7 +59,7 @@ class MultiheadAttention(Module):
             )
         probability("MultiheadAttention", "dropout", dropout)
         self.dropout, self.batch_first, self.generator = float(dropout), batch_first, generator
-        dtype = dtype or get_default_dtype()
+        dtype = dtype_or_default(dtype)
         weight = drawn("MultiheadAttention", init, (3 * embed_dim, embed_dim), generator, dtype)
         self.in_proj_weight = Parameter(weight)
         self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, dtype)) if bias else None

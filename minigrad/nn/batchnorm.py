@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import lies_between, not_negative, whole
-from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_dtype
+from minigrad.core.conversion import dtype_or_default
 from minigrad.core.inplace import seen
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
@@ -43,7 +42,7 @@ class _BatchNorm(Module):
                 f"got {momentum!r}"
             )
         self.momentum = momentum
-        self._dtype = as_dtype(dtype or get_default_dtype())
+        self._dtype = dtype_or_default(dtype)
         self.weight: Any = UNMADE if affine else None
         self.bias: Any = UNMADE if affine else None
         self.running_mean: Any = UNMADE

@@ -45,6 +45,8 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add several modules at the end; returns the list."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"ModuleList takes a list of modules, got {modules!r:.60}: write nn.ModuleList([one, two])")
         for module in [_module(module, type(self).__name__) for module in modules]:
             self.append(module)
         return self
@@ -120,7 +122,13 @@ class ModuleDict(Module):
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        for key, module in dict(modules or {}).items():
+        try:
+            named = dict({} if modules is None else modules)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f'ModuleDict takes a dict of modules, got {modules!r:.60}: write nn.ModuleDict({{"name": module}})'
+            ) from None
+        for key, module in named.items():
             self[key] = module
 
     def __getitem__(self, key: str) -> Module:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import is_whole, whole
-from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import dtype_or_default
 from minigrad.errors import HyperparameterError
 from minigrad.nn import functional as F
 from minigrad.nn.init import Initializer, drawn
@@ -46,7 +46,7 @@ class Embedding(Module):
             )
         self.padding_idx = padding_idx
         shape = (self.num_embeddings, self.embedding_dim)
-        weight = drawn("Embedding", init, shape, generator, dtype or get_default_dtype())
+        weight = drawn("Embedding", init, shape, generator, dtype_or_default(dtype))
         if padding_idx is not None:
             weight[padding_idx] = 0
         self.weight = Parameter(weight)

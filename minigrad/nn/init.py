@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import dtype_or_default
 from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.random import generator_or_default
@@ -48,7 +48,7 @@ def _normal(std: float, shape: Shape, generator: np.random.Generator | None, dty
 
 def _drawn(draw: Callable[[], np.ndarray], dtype: DTypeLike | None) -> np.ndarray:
     """What is drawn, in this dtype; of complex numbers the real parts first."""
-    kind = np.dtype(dtype or get_default_dtype())
+    kind = dtype_or_default(dtype)
     if kind.kind != "c":
         return np.asarray(draw()).astype(kind)
     return ((draw() + 1j * draw()) / math.sqrt(2)).astype(kind)
@@ -141,7 +141,7 @@ def orthogonal(
     inputs, _ = _fans(shape)
     tall = (max(shape[0], inputs), min(shape[0], inputs))
     generator = generator_or_default(generator)
-    kind = np.dtype(dtype or get_default_dtype())
+    kind = dtype_or_default(dtype)
     wide = np.result_type(kind, np.float64)
     q, r = np.linalg.qr(_drawn(lambda: generator.standard_normal(tall), wide))
     q = q * np.sign(np.diagonal(r))
@@ -216,7 +216,7 @@ def initializer(which: str | Initializer) -> Initializer:
     """The initialiser of this name; a function is taken as it is. Raises ``HyperparameterError``."""
     if callable(which):
         return which
-    if which not in INITIALIZERS:
+    if not isinstance(which, str) or which not in INITIALIZERS:
         author, _, kind = str(which).partition("_")
         here = f"{_ELSEWHERE.get(author)}_{kind}"
         hint = f"; {which!r} is called {here!r} here" if here in INITIALIZERS else ""

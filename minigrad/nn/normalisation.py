@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import not_negative, whole, wholes
-from minigrad.core.context import get_default_dtype
+from minigrad.core.conversion import dtype_or_default
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.nn import functional as F
 from minigrad.nn.module import Module
@@ -38,7 +38,7 @@ class LayerNorm(Module):
     ) -> None:
         self.normalized_shape = wholes("LayerNorm", "normalized_shape", normalized_shape)
         self.eps = not_negative("LayerNorm", "eps", eps, "1e-5")
-        dtype = dtype or get_default_dtype()
+        dtype = dtype_or_default(dtype)
         self.weight = Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None
         self.bias = Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None
 
@@ -71,7 +71,7 @@ class RMSNorm(Module):
     ) -> None:
         self.normalized_shape = wholes("RMSNorm", "normalized_shape", normalized_shape)
         self.eps = None if eps is None else not_negative("RMSNorm", "eps", eps, "1e-5")
-        ones = np.ones(self.normalized_shape, dtype or get_default_dtype())
+        ones = np.ones(self.normalized_shape, dtype_or_default(dtype))
         self.weight = Parameter(ones) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
@@ -105,7 +105,7 @@ class GroupNorm(Module):
                 f"GroupNorm: {num_groups} groups do not divide {num_channels} channels: take a divisor"
             )
         self.eps = not_negative("GroupNorm", "eps", eps, "1e-5")
-        dtype = dtype or get_default_dtype()
+        dtype = dtype_or_default(dtype)
         self.weight = Parameter(np.ones(self.num_channels, dtype)) if affine else None
         self.bias = Parameter(np.zeros(self.num_channels, dtype)) if affine else None
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.checks import probability, whole
-from minigrad.core.context import get_default_dtype, is_recording
-from minigrad.core.conversion import as_array, as_dtype, detached
+from minigrad.core.context import is_recording
+from minigrad.core.conversion import as_array, detached, dtype_or_default
 from minigrad.core.members import is_true
 from minigrad.core.stands import shown
 from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetError
@@ -51,7 +51,7 @@ def drawn_within(hidden: int, shape: Any, generator: np.random.Generator | None,
     """A parameter that is uniform between -1 and 1 over the root of ``hidden``, as in PyTorch."""
     bound = 1 / math.sqrt(hidden)
     values = generator_or_default(generator).uniform(-bound, bound, shape)
-    return Parameter(values.astype(dtype or get_default_dtype()))
+    return Parameter(values.astype(dtype_or_default(dtype)))
 
 
 def cell_of(layer: str, nonlinearity: str) -> str:
@@ -98,7 +98,7 @@ class Recurrent(Module):
             )
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.generator = bidirectional, generator
-        self._dtype = as_dtype(dtype or get_default_dtype())  # of weights that come with the first call
+        self._dtype = dtype_or_default(dtype)  # of weights that come with the first call
         directions = 2 if bidirectional else 1
         for number in range(num_layers):
             inputs = input_size if number == 0 else directions * hidden_size

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_dtype
+from minigrad.core.conversion import dtype_or_default
 from minigrad.nn.init import Initializer, drawn, initializer
 from minigrad.nn.lazy import UNMADE
 from minigrad.nn.module import Module
@@ -37,7 +36,7 @@ class Weighted(Module):
             setattr(self, name, penalty_of(type(self).__name__, name, value))
         self.weight = UNMADE
         self.bias = UNMADE if bias else None
-        self._recipe = (initializer(init), shape, generator, as_dtype(dtype or get_default_dtype()))
+        self._recipe = (initializer(init), shape, generator, dtype_or_default(dtype))
         if shape[1] is not None:
             self._make(shape[1])
 

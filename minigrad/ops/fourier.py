@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.core.primitive import moving, primitive
 from minigrad.core.table import derived
-from minigrad.errors import ShapeError
+from minigrad.errors import DTypeError, ShapeError
 from minigrad.ops.indexing import put
 
 __all__ = [
@@ -111,6 +111,9 @@ def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: Norm = None) -> An
 
 def _sizes_and_axes(shape: Shape, s: Any, axes: Any) -> tuple[list[int | None], list[int]]:
     """How many elements to transform along which axes; None is the transform's own default."""
+    for name, values in (("s", s), ("axes", axes)):
+        if not (values is None or isinstance(values, (tuple, list, range, np.ndarray))):
+            raise DTypeError(f"{name} is a sequence of whole numbers, such as (0, 1); got {values!r:.60}")
     if axes is None:
         axes = range(len(shape)) if s is None else range(-len(s), 0)
     sizes = [None] * len(axes) if s is None else list(s)

@@ -142,7 +142,14 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
     """(a - mean) / (n - ddof); NaN, as the variance is, where there are too few elements."""
     degrees = _count(a.shape, axis) - ddof
     a = widened(a)
-    away = (a - np.mean(a, axis, keepdims=True)) * (1 / degrees if degrees > 0 else math.nan)
+    share = 1 / degrees if degrees > 0 else math.nan
+    with np.errstate(over="ignore"):
+        mean = np.mean(a, axis, keepdims=True)
+    if a.size and not everywhere(np.isfinite(mean)):  # a sum that overflows, of numbers that do not
+        part = a * share
+        away = part - np.sum(part / _count(a.shape, axis), axis, keepdims=True)
+    else:
+        away = (a - mean) * share
     return np.conjugate(away) if away.dtype.kind == "c" else away  # the direction in which abs(a - mean) grows
 
 

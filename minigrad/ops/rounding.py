@@ -51,6 +51,6 @@ floor_divide = routing(
     doc="floor(x / y); the gradient is 0.",
 )
 heaviside = routing(
-    np.heaviside, lambda g: _nothing(g), lambda g: _nothing(g),
-    doc="0 for negative x, 1 for positive x, y at 0; the gradient is 0 with respect to both.",
+    np.heaviside, lambda g: _nothing(g), lambda g, x: np.where(np.equal(x, 0), g, np.zeros(1, g.dtype)),
+    doc="0 for negative x, 1 for positive x, y at 0, where it has the gradient; with respect to x it is 0.",
 )

@@ -40,6 +40,11 @@ FAILING = {
     ),
     "a flag of NumPy's": (lambda: mg.nanstd(ones(2), keepdims="no"), ValueError, "nanstd: keepdims is True or False"),
     "a flag in its place": (lambda: mg.linalg.cho_factor(ones(2, 2), "upper"), ValueError, "cho_factor: lower is True"),
+    "options of many operands": (
+        lambda: mg.einsum("i,i", ones(2), ones(2), optimize=1),
+        DTypeError,
+        "subscripts='i,i->', optimize=1",
+    ),
     "text": (lambda: mg.multiply(ones(2), "two"), (DTypeError, TypeError), "."),
 }
 

@@ -12,7 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim
 from minigrad.core import memory
-from minigrad.errors import GraphError
+from minigrad.errors import DTypeError, GraphError
 from minigrad.nn import functional as F
 from minigrad.transforms.checkpointing import checkpoint
 
@@ -364,3 +364,12 @@ def _program(seed, writes):
             array[...] = np.nan
     total.backward()
     return x.grad
+
+
+def test_the_mask_of_an_index_is_not_lost():
+    x = mg.tensor(np.arange(3.0), requires_grad=True)
+    for index in (np.ma.array([0, 1], mask=[True, False]), np.ma.array([True, False, True], mask=[True, False, False])):
+        for read in (lambda i: x[i], lambda i: mg.take(x, i), lambda i: x[(i,)]):
+            with pytest.raises(DTypeError, match=r"the mask of .* would be lost"):
+                read(index)
+    assert x[np.ma.array([0, 1])].shape == (2,)

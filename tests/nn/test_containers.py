@@ -47,3 +47,14 @@ def test_a_dict_names_its_modules():
 def test_what_is_no_module(wrong):
     with pytest.raises((MinigradError, TypeError)):
         wrong()
+
+
+@pytest.mark.parametrize("holder", [nn.ModuleList, nn.ModuleDict])
+@pytest.mark.parametrize("modules", [3, [1], nn.Tanh])
+def test_what_holds_no_modules_is_refused_by_name(holder, modules):
+    with pytest.raises(TypeError, match=holder.__name__):
+        holder(modules)
+
+
+def test_pairs_of_names_and_modules_are_a_dict():
+    assert nn.ModuleDict([("a", nn.Tanh())]).keys() == ["a"]

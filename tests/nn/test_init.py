@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from minigrad.errors import HyperparameterError, ShapeError
+from minigrad import nn
+from minigrad.errors import DTypeError, HyperparameterError, ShapeError
 from minigrad.nn import init
 
 SHAPE = (60, 40, 5)  # out, in, kernel
@@ -84,3 +85,13 @@ def test_complex_weights_have_the_variance_of_real_ones(name):
     assert abs((w**2).mean()) < 0.05 * real.var()
     if name == "orthogonal":
         np.testing.assert_allclose(np.conj(w.T) @ w, np.eye(90), atol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [lambda **o: nn.Linear(3, 2, **o), lambda **o: nn.Embedding(3, 2, **o)])
+def test_what_is_no_initialiser_or_dtype_is_refused_by_name(layer):
+    for which in ([], {}, None, 3, "none"):
+        with pytest.raises(HyperparameterError, match="is no initialiser"):
+            layer(init=which)
+    for dtype in ("abc", [], 3, object):
+        with pytest.raises(DTypeError, match="dtype"):
+            layer(dtype=dtype)

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad.ops import reductions
 from minigrad.ops.reductions import average, total
 from tests.ops.families import properties_of
@@ -32,3 +33,30 @@ def test_plain_arrays_have_the_bits_and_types_of_numpys_sum_and_mean(dtype, shap
 
 def _layout(z):
     return [step for n, step in zip(np.shape(z), z.strides, strict=True) if n > 1]
+
+
+@pytest.mark.parametrize("values", [[1e308, 1e308, 1.2e308], [-1e308, -1.5e308, -1e308]])
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_deviations_of_numbers_whose_sum_overflows(values, ddof):
+    x, unit = mg.tensor(np.array(values), requires_grad=True), mg.tensor(np.array(values) / 1e308, requires_grad=True)
+    z = np.std(x, ddof=ddof)
+    z.backward()
+    np.std(unit, ddof=ddof).backward()
+    np.testing.assert_allclose(z.data, 1e308 * np.std(unit.data, ddof=ddof), rtol=1e-12)
+    np.testing.assert_allclose(x.grad, unit.grad, rtol=1e-12)
+
+
+def test_functions_of_the_package_take_the_options_of_numpys():
+    x = mg.tensor(np.array([[2.0, 1.0], [1.0, 3.0]]), requires_grad=True)
+    for ours, numpys, options in (
+        (mg.linalg.svd, np.linalg.svd, {"hermitian": True, "compute_uv": False}),
+        (mg.nanvar, np.nanvar, {"where": np.array([[True], [False]])}),
+        (mg.nancumsum, np.nancumsum, {"dtype": np.float32}),
+        (mg.trace, np.trace, {"dtype": np.float32}),
+    ):
+        z, want = ours(x, **options), numpys(x, **options)
+        np.testing.assert_array_equal(z.data, want.data)
+        assert z.requires_grad
+        assert z.dtype == want.dtype
+    with pytest.raises(TypeError, match="svd has no option thin"):
+        mg.linalg.svd(x, thin=True)

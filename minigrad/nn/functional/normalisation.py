@@ -227,15 +227,23 @@ def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
     return np.maximum(_norm(x, p, axis), eps)
 
 
+def _within(eps: float, *xs: Any) -> float:
+    """A least length, such that 1 / eps, the slope at 0, is in the range of the dtype: float16 begins at 6e-5."""
+    return max(eps, *[float(np.finfo(x.dtype).tiny) for x in xs if getattr(x, "dtype", None) == np.float16], 0)
+
+
 @derived()
 def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
-    """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0."""
+    """x / max(norm, eps), with the p-norm over ``axis``: vectors of length 1, and 0 where x is 0.
+
+    In float16 eps is at least the smallest normal number, 6.1e-5: the slope at 0 is 1 / eps.
+    """
     if not p > 0:
         raise HyperparameterError(f"normalize: p is a number > 0 or inf, got {p!r}")
     finite("normalize", "eps", eps, 0, "1e-12")
     require_real("normalize", x)
     wide = widened(x)
-    return narrowed(wide / _length(wide, p, axis, eps), x)
+    return narrowed(wide / _length(wide, p, axis, _within(eps, x)), x)
 
 
 @derived()
@@ -245,4 +253,5 @@ def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     require_real("cosine_similarity", x, y)
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # before the lengths: axis is one of both together
     a, b = np.broadcast_to(widened(x), shape), np.broadcast_to(widened(y), shape)
+    eps = _within(eps, x, y)
     return narrowed(np.sum((a / _length(a, 2, axis, eps)) * (b / _length(b, 2, axis, eps)), axis), x, y)

@@ -34,3 +34,12 @@ def test_groups_of_large_images_are_normalised_as_those_of_small_ones(name, size
     for one, other in zip(*found, strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11 * scale)
+
+
+@pytest.mark.parametrize("f", [F.normalize, lambda x: F.cosine_similarity(x, np.ones((2, 3), "float16"))])
+def test_slopes_at_0_are_finite_in_float16(f):
+    x = mg.tensor(np.zeros((2, 3), "float16"), requires_grad=True)
+    f(x).sum().backward()
+    assert x.grad.dtype == np.float16
+    assert np.isfinite(x.grad).all()
+    assert (x.grad > 1000).all()
