@@ -98,7 +98,7 @@ def own_option(value: Any) -> Any:
         masked = sys.modules.get("numpy.ma")
         if masked is not None and masked.is_masked(value):
             raise DTypeError(
-                "the mask of an index or option would be lost: write index.compressed(), or index.filled(0) and index.mask"
+                "the mask of an index or option would be lost: write index.compressed(), or index.filled(0)"
             )
         return own(np.asarray(value))
     foreign = hasattr(kind, "__array__") and not isinstance(value, np.generic)  # an array of another library
