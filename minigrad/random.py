@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.batches import active, inside, refuse_in_body
+from minigrad.core.checks import whole
 from minigrad.core.context import recorder
 from minigrad.core.forking import whole_at_fork
 from minigrad.core.idioms import missing_from
@@ -34,7 +35,7 @@ def manual_seed(seed: int) -> None:
     >>> bool((mg.nn.Linear(2, 3).weight == first).all())
     True
     """
-    package_generator[:] = [np.random.default_rng(seed)]
+    package_generator[:] = [np.random.default_rng(whole("manual_seed", "seed", seed, 0))]
 
 
 def default_generator() -> np.random.Generator:
@@ -159,7 +160,7 @@ def generator_from(state: Mapping[str, Any], like: np.random.Generator) -> np.ra
 def _state_of(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
     """The state as such a bit generator has it; a wrong one, set half-way, would leave one that is neither."""
     given = state.get("bit_generator") if isinstance(state, Mapping) else state
-    if given != kind.__name__:
+    if not isinstance(given, str) or given != kind.__name__:
         raise StateError(f"the generator is a {kind.__name__}, and the state is of {given!r:.60}")
     trial = kind()
     try:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.errors import StateError
+from minigrad.errors import HyperparameterError, StateError
 from minigrad.random import generator_state, set_generator_state
 
 KINDS = ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"]
@@ -66,3 +66,16 @@ def test_a_wrong_state_changes_nothing(kind):
             set_generator_state(state, generator)
     expected = draw(np.random.Generator(getattr(np.random, kind)(0)), 5)
     assert draw(generator, 5) == expected
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5, True, "0", [], np.nan])
+def test_a_seed_is_a_whole_number(seed):
+    state = mg.random.generator_state()
+    with pytest.raises(HyperparameterError, match="seed is a whole number"):
+        mg.manual_seed(seed)
+    assert mg.random.generator_state() == state
+
+
+def test_an_array_is_no_state():
+    with pytest.raises(StateError, match="the state is of"):
+        mg.random.set_generator_state(np.ones(3))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from minigrad.core.failures import named
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
 from minigrad.typing import Ints
@@ -65,6 +66,7 @@ def _part(full: Any, a_shape: Any, v_shape: Any, mode: str, axes: Any) -> Any:
     return full[tuple(index)]
 
 
+@named
 def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = None) -> Any:
     """The convolution of two arrays by Fourier transforms, along ``axes`` or all; others broadcast.
 
@@ -96,6 +98,7 @@ def fftconvolve(in1: Any, in2: Any, mode: Mode = "full", axes: Ints | None = Non
     return _part(full[tuple(index)].astype(dtype), a.shape, v.shape, mode, along)
 
 
+@named
 def convolve(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "direct", "fft"] = "auto") -> Any:
     """The convolution of two arrays of as many axes, by sums of products or by Fourier transforms.
 
@@ -133,6 +136,7 @@ def _sum_of_shifts(a: Any, v: Any) -> Any:
     return total
 
 
+@named
 def correlate(in1: Any, in2: Any, mode: Mode = "full", method: Literal["auto", "direct", "fft"] = "auto") -> Any:
     """The correlation of two arrays: the convolution of ``in1`` with ``in2`` reversed and conjugated.
 

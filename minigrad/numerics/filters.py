@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from minigrad.core.checks import divisor, whole
 from minigrad.core.conversion import detached
+from minigrad.core.failures import named
 from minigrad.core.members import anywhere
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
@@ -26,6 +28,7 @@ def _moving_sums(x: Any, taps: Any) -> Any:
     return x[..., np.arange(n - k + 1)[:, None] + np.arange(k)] @ taps
 
 
+@named
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """``a[0] y[n] = b[0] x[n] + b[1] x[n-1] + ... - a[1] y[n-1] - ...`` along ``axis``.
 
@@ -37,8 +40,11 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     """
     b, a, x, *state = together(b, a, x, *([] if zi is None else [zi]))
     b, a = np.atleast_1d(b), np.atleast_1d(a)
-    if b.ndim != 1 or a.ndim != 1 or x.ndim < 1:
-        raise ShapeError(f"lfilter takes vectors b and a, got shapes {b.shape} and {a.shape}, and x with an axis")
+    if b.ndim != 1 or a.ndim != 1 or x.ndim < 1 or not b.size or not a.size:
+        raise ShapeError(
+            f"lfilter takes vectors b and a of an element or more, and x with an axis, got shapes {b.shape}, {a.shape} "
+            f"and {x.shape}"
+        )
     first = a[:1]
     if anywhere(detached(first) == 0):
         raise ValueError("lfilter takes an a whose first element is not 0")
@@ -78,6 +84,7 @@ def _recursion(x: Any, a: Any) -> Any:
     return recursive(x, a[1:]) if len(a) > 1 else x
 
 
+@named
 def sosfilt(sos: Any, x: Any, axis: int = -1) -> Any:
     """A filter in sections of the second order, one after the other: each row of ``sos`` is three b and three a.
 
@@ -93,6 +100,7 @@ def sosfilt(sos: Any, x: Any, axis: int = -1) -> Any:
     return x
 
 
+@named
 def savgol_coeffs(window_length: int, polyorder: int, deriv: int = 0, delta: float = 1.0) -> np.ndarray:
     """The weights of Savitzky and Golay's filter for the middle of a window, as ``convolve`` takes them: plain numbers.
 
@@ -102,6 +110,9 @@ def savgol_coeffs(window_length: int, polyorder: int, deriv: int = 0, delta: flo
     >>> mg.signal.savgol_coeffs(3, 1).round(4)
     array([0.3333, 0.3333, 0.3333])
     """
+    window_length = whole("savgol_coeffs", "window_length", window_length)
+    polyorder, deriv = whole("savgol_coeffs", "polyorder", polyorder, 0), whole("savgol_coeffs", "deriv", deriv, 0)
+    divisor("savgol_coeffs", "delta", delta)
     if polyorder >= window_length:
         raise ValueError(f"polyorder is less than window_length, got {polyorder} and {window_length}")
     if window_length % 2 == 0:
@@ -126,6 +137,7 @@ def _fit_weights(window: int, order: int, deriv: int, delta: float, at: np.ndarr
 _PADDING: dict[str, Any] = {"mirror": "reflect", "nearest": "edge", "wrap": "wrap", "constant": "constant"}
 
 
+@named
 def savgol_filter(
     x: Any,
     window_length: int,
@@ -164,6 +176,7 @@ def savgol_filter(
     return np.moveaxis(_moving_sums(padded, taps), -1, axis)
 
 
+@named
 def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "linear") -> Any:
     """data without its mean along ``axis``, or without the line that fits best.
 
@@ -181,12 +194,15 @@ def detrend(data: Any, axis: int = -1, type: Literal["linear", "constant"] = "li
     return np.moveaxis(rest, -1, axis)
 
 
+@named
 def hilbert(x: Any, N: int | None = None, axis: int = -1) -> Any:
     """x + i H(x), the analytic signal of real x along ``axis``: its negative frequencies are 0, the others doubled.
 
     >>> mg.signal.hilbert(mg.tensor([1.0, 0.0, -1.0, 0.0]))
     tensor([ 1.+0.j,  0.+1.j, -1.+0.j,  0.-1.j], dtype=complex64)
     """
+    if N is not None:
+        whole("hilbert", "N", N)
     (x,) = together(x)
     n = x.shape[axis] if N is None else N
     weights = np.zeros(n, np.float64)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.failures import named
 from minigrad.errors import ShapeError
 from minigrad.ops.along import part, together
 from minigrad.ops.differences import trapezoid
@@ -31,6 +32,7 @@ def _steps(name: str, y: Any, x: Any, dx: Any, axis: int) -> Any:
     return np.diff(x, axis=axis)
 
 
+@named
 def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: float | None = None) -> Any:
     """The integral up to each sample but the first, by trapezoids; with ``initial=0`` up to the first too.
 
@@ -51,12 +53,13 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, i
 def _begun(sums: Any, axis: int, initial: Any) -> Any:
     if initial is None:
         return sums
-    if np.ndim(initial) == 0 and initial != 0:
+    if np.ndim(initial) or initial != 0:
         raise ValueError(f"initial is None or 0, got {initial!r:.40}: add what the integral begins with to the result")
     shape = [1 if a == axis % sums.ndim else n for a, n in enumerate(sums.shape)]
     return np.concatenate([np.zeros(shape, sums.dtype), sums], axis)
 
 
+@named
 def simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral by parabolas through three samples each; of an even number the last step is a part of one.
 
@@ -104,6 +107,7 @@ def _second(a: Any, b: Any, c: Any, h: Any, k: Any) -> Any:
     return outer - a * (k * k * k / (6 * h * (h + k)))
 
 
+@named
 def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: float | None = None) -> Any:
     """The integral up to each sample but the first, by parabolas through three samples each.
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.core.checks import flag, whole
 from minigrad.core.conversion import detached
+from minigrad.core.failures import named
 from minigrad.core.members import everywhere
 from minigrad.errors import ShapeError, UnsupportedError
 from minigrad.ops.along import together
@@ -29,13 +31,14 @@ class PiecewiseCubic:
     """
 
     def __init__(self, c: Any, x: Any, axis: int = 0, extrapolate: bool = True) -> None:
-        self.c, self.x, self.axis, self.extrapolate = c, x, axis, extrapolate
+        self.c, self.x, self.axis, self.extrapolate = c, x, axis, flag("PiecewiseCubic", "extrapolate", extrapolate)
 
     def __call__(self, x: ArrayLike, nu: int = 0, extrapolate: bool | None = None) -> Any:
         """The curve, or its derivative of order ``nu``, at x of any shape; the axis of the curve becomes those of x.
 
         Beyond the places the first and last cubic go on, or without ``extrapolate`` the curve is NaN.
         """
+        nu, beyond = whole("PiecewiseCubic", "nu", nu, 0), self._extrapolates(extrapolate)
         t, _ = together(x, self.x)
         plain, i = self._place(t)
         h = t - read(self.x, i)
@@ -44,13 +47,14 @@ class PiecewiseCubic:
         for power in range(3, nu - 1, -1):
             z = z * h + read(self.c[3 - power], i) * math.perm(power, nu)
         z = np.zeros_like(read(self.c[0], i)) + 0 * h if nu > 3 else z
-        if not (self.extrapolate if extrapolate is None else extrapolate):
+        if not beyond:
             z = np.where(np.reshape(self._within(plain), h.shape), z, math.nan)
         first, count = self.axis, np.ndim(plain)
         return np.moveaxis(z, tuple(range(count)), tuple(range(first, first + count))) if first else z
 
     def derivative(self, nu: int = 1) -> PiecewiseCubic:
         """The curve of the derivative of order ``nu``, up to 3."""
+        nu = whole("PiecewiseCubic", "nu", nu, 0)
         rows = [self.c[k - nu] * math.perm(3 - k + nu, nu) if k >= nu else self.c[0] * 0 for k in range(4)]
         return PiecewiseCubic(np.stack(rows), self.x, self.axis, self.extrapolate)
 
@@ -61,9 +65,12 @@ class PiecewiseCubic:
         """
         a, b, _ = together(a, b, self.x)
         z = self._whole(b) - self._whole(a)
-        if self.extrapolate if extrapolate is None else extrapolate:
+        if self._extrapolates(extrapolate):
             return z
         return np.where(self._within(detached(a)) & self._within(detached(b)), z, math.nan)
+
+    def _extrapolates(self, extrapolate: Any) -> bool:
+        return self.extrapolate if extrapolate is None else flag("PiecewiseCubic", "extrapolate", extrapolate)
 
     def _place(self, t: Any) -> tuple[Any, Any]:
         """t as plain numbers, and which of the cubics it lies on."""
@@ -108,6 +115,7 @@ def _hermite(x: Any, y: Any, h: Any, slopes: Any, axis: int, extrapolate: Any) -
     return PiecewiseCubic(c, x, axis, True if extrapolate is None else extrapolate)
 
 
+@named
 def CubicHermiteSpline(
     x: ArrayLike, y: ArrayLike, dydx: ArrayLike, axis: int = 0, extrapolate: bool | None = None
 ) -> PiecewiseCubic:
@@ -121,6 +129,7 @@ def CubicHermiteSpline(
     return _hermite(u, v, h, np.moveaxis(together(dydx, v)[0], at, 0), at, extrapolate)
 
 
+@named
 def PchipInterpolator(x: ArrayLike, y: ArrayLike, axis: int = 0, extrapolate: bool | None = None) -> PiecewiseCubic:
     """The curve through values y at places x that rises and falls where they do: Fritsch and Butland, 1984.
 
@@ -150,6 +159,7 @@ def _pchip_end(h: Any, k: Any, m: Any, n: Any) -> Any:
     return np.where(turned, 0.0, np.where(steep, 3 * m, d))
 
 
+@named
 def CubicSpline(
     x: ArrayLike, y: ArrayLike, axis: int = 0, bc_type: Any = "not-a-knot", extrapolate: bool | None = None
 ) -> PiecewiseCubic:
