@@ -38,6 +38,12 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
     if kind is np.ndarray or kind is np.memmap:
         arrays.append(tree if kind is np.ndarray else np.asarray(tree))
         return (kind, tree.shape, tree.dtype, tree.strides)
+    if isinstance(tree, np.ndarray):
+        raise CompileError(
+            f"mg.compile: an argument is a {kind.__name__}, an array with a meaning of its own (a mask, another "
+            "product), of which a program would keep the numbers alone: pass np.asarray(x), and a mask as an array "
+            "beside it"
+        )
     if isinstance(tree, (tuple, list)):
         return (kind, *[_keyed(item, arrays) for item in tree])
     if isinstance(tree, dict):

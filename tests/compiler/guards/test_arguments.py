@@ -301,3 +301,22 @@ def test_a_number_that_somebody_has_looked_at_is_an_array(backend, kept):
             if looked:
                 assert held["s"].data.shape == ()
             np.testing.assert_array_equal(compiled(x, None if kept else held["s"]).data, x.data * n)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: np.ma.masked_array([1.0, 2.0], [False, True]),
+        lambda: np.matrix([[1.0, 2.0]]),
+        lambda: np.rec.array([(1.0,)], [("a", float)]),
+    ],
+    ids=["masked", "matrix", "records"],
+)
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_arrays_with_a_meaning_of_their_own_are_refused(made):
+    x = made()
+    step = mg.compile(lambda x, y: (x, y), backend="numpy")
+    for given in [(x, 1.0), ([x], 1.0), ({"x": x}, 1.0)]:
+        with pytest.raises(CompileError, match=f"an argument is a {type(x).__name__}"):
+            step(*given)
+    assert step.stats()["calls"] == 0
