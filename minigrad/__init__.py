@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad import autograd, errors, fft, linalg, ops, transforms
 from minigrad.core import table
-from minigrad.core.allocator import keep_freed_memory
 from minigrad.core.context import enable_grad, get_default_dtype, no_grad, set_default_dtype
 from minigrad.core.creation import arange, eye, full, linspace, ones, ones_like, zeros, zeros_like
-from minigrad.core.idioms import MissingNameError, answer_imports
 from minigrad.core.primitive import primitive
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.watching import detect_anomaly, strict_dtypes
 from minigrad.ops import *
 from minigrad.random import manual_seed
+from minigrad.support.allocator import keep_freed_memory
+from minigrad.support.idioms import MissingNameError, answer_imports
 from minigrad.transforms.checkpointing import checkpoint
 from minigrad.transforms.functions import grad, hvp, jvp, linearize, value_and_grad, vjp
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad.core.context import differentiating, is_recording, phase
 from minigrad.core.graph import leading_to, uphill, walk
-from minigrad.core.idioms import missing_from
 from minigrad.core.primitive import lift
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, GraphError
+from minigrad.support.idioms import missing_from
 
 __all__ = ["grad", "is_recording"]
 

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.ops import fourier
 from minigrad.ops.fourier import *
+from minigrad.support.idioms import missing_from
 
 __all__: list[str] = []
 __all__ += fourier.__all__

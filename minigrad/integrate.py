@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.numerics import quadrature
 from minigrad.numerics.quadrature import *
+from minigrad.support.idioms import missing_from
 
 __all__: list[str] = []
 __all__ += quadrature.__all__

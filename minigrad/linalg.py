@@ -6,7 +6,6 @@ Where both have a name (``cholesky``, ``qr``, ``svd``, ``pinv``, ``lstsq``, ``no
 from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.ops.decompositions import *
 from minigrad.ops.determinants import *
 from minigrad.ops.eigenvalues import *
@@ -18,6 +17,7 @@ from minigrad.ops.matrix_logarithms import *
 from minigrad.ops.norms import *
 from minigrad.ops.structured import *
 from minigrad.ops.triangular import *
+from minigrad.support.idioms import missing_from
 
 __all__: list[str] = []
 for _family in """

@@ -14,9 +14,9 @@ from numpy.typing import DTypeLike
 from minigrad.core.batches import active, inside, refuse_in_body
 from minigrad.core.checks import whole
 from minigrad.core.context import recorder
-from minigrad.core.forking import whole_at_fork
-from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, StateError
+from minigrad.support.forking import whole_at_fork
+from minigrad.support.idioms import missing_from
 
 __all__ = ["default_generator", "generator_state", "manual_seed", "set_generator_state"]
 

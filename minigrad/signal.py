@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.numerics import convolutions, filters
 from minigrad.numerics.convolutions import *
 from minigrad.numerics.filters import *
+from minigrad.support.idioms import missing_from
 
 __all__: list[str] = []
 __all__ += convolutions.__all__

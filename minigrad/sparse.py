@@ -6,9 +6,9 @@ Once this module is imported, ``A @ t``, ``t @ A`` and ``A.dot(t)`` of SciPy's m
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.numerics import sparse_matrices
 from minigrad.numerics.sparse_matrices import *
+from minigrad.support.idioms import missing_from
 from minigrad.transforms import sparse_jacobians
 from minigrad.transforms.sparse_jacobians import *
 

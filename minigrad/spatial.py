@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.numerics import rotations
 from minigrad.numerics.rotations import *
+from minigrad.support.idioms import missing_from
 
 __all__: list[str] = []
 __all__ += rotations.__all__

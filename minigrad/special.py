@@ -7,7 +7,6 @@ for tensors, write these.
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.ops import bessel, scipy_names, special
 from minigrad.ops.activations import log_expit, softplus
 from minigrad.ops.bessel import *
@@ -23,6 +22,7 @@ from minigrad.ops.scipy_reductions import log_softmax, logsumexp, softmax
 from minigrad.ops.special import *
 from minigrad.ops.student import *
 from minigrad.ops.trigonometry import sinc
+from minigrad.support.idioms import missing_from
 
 __all__ = [
     "cbrt", "exp2", "expm1", "jn", "log1p", "log_expit", "log_softmax", "logsumexp", "psi", "round", "sinc", "softmax",

@@ -6,10 +6,10 @@ A family has SciPy's methods and arguments: ``logpdf``, ``pdf`` (``logpmf``, ``p
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.distributions import continuous, discrete
 from minigrad.distributions.family import Family
 from minigrad.distributions.multivariate import Dirichlet, MultivariateNormal
+from minigrad.support.idioms import missing_from
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (*continuous.TABLE, *discrete.TABLE)}
 

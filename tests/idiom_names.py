@@ -1,4 +1,4 @@
-"""What the lines of ``minigrad/core/idioms.txt``, and of the pages made of it, speak of."""
+"""What the lines of ``minigrad/support/idioms.txt``, and of the pages made of it, speak of."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The pages of those who know another library: ``python -m tests.idiom_pages`` writes them.
 
-The tables are those that errors speak from (``minigrad/core/idioms.txt``), of which every line runs as a test. A row
+The tables are those that errors speak from (``minigrad/support/idioms.txt``), of which every line runs as a test. A row
 is of JAX or of Keras and TensorFlow where the lists below say so, else of PyTorch. What begins a page is in
 ``docs/site/heads``.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from minigrad.core import idioms
+from minigrad.support import idioms
 
 ROOT = Path(__file__).parents[1]
 

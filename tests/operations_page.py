@@ -32,7 +32,7 @@ _DOORS = ("primitive", "elementwise", "routing", "moving")
 #: Where the functions of the table are public.
 _PLACES = ("minigrad", "minigrad.nn.functional", "minigrad.linalg", "minigrad.fft", "minigrad.special")
 
-#: Parameters that are there to be refused (``minigrad.core.idioms``).
+#: Parameters that are there to be refused (``minigrad.support.idioms``).
 REFUSED = ("dim", "keepdim")
 
 #: What formulas that are none mean.

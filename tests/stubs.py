@@ -30,7 +30,7 @@ MODULES = (
     "minigrad.integrate",
 )
 
-#: Parameters that are there to be refused with a hint: a checker need not know them (``minigrad.core.idioms``).
+#: Parameters that are there to be refused with a hint: a checker need not know them (``minigrad.support.idioms``).
 REFUSED = {"dim", "keepdim", "num_classes", "foreign"}
 
 #: Arguments that decide what comes out: a Tensor where one of them is a Tensor. Those of a row are its own.

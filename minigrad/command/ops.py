@@ -27,7 +27,7 @@ PLACES = {
     "mg.fft": "minigrad.fft",
     "mg.special": "minigrad.special",
 }
-#: Parameters that are there to be refused (``minigrad.core.idioms``).
+#: Parameters that are there to be refused (``minigrad.support.idioms``).
 _REFUSED = ("dim", "keepdim")
 #: Conventions and certificates, which ``python -m tests.known_operations`` writes from the pages that tests hold.
 KNOWN = Path(__file__).with_name("known_operations.json")

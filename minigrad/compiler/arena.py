@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.forking import whole_at_fork
+from minigrad.support.forking import whole_at_fork
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector of the processor
 _SMALL, _LARGE, _MORE = 4096, 1 << 20, 64 << 20

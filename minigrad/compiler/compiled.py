@@ -29,13 +29,13 @@ from minigrad.compiler.tracing.ways import Ways
 from minigrad.core.away import bring_all
 from minigrad.core.batches import active
 from minigrad.core.context import mode
-from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Node
-from minigrad.core.idioms import told
 from minigrad.core.members import batches_made
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_once
 from minigrad.errors import CompileError
+from minigrad.support.forking import whole_at_fork
+from minigrad.support.idioms import told
 
 #: At most 8 programs are kept for arguments of one kind; after 3 in a row that never ran comes a warning.
 _KEPT, _WASTED = 8, 3

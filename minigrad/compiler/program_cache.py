@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.compiler.program import CAPTURE, Program
-from minigrad.core.user_warnings import warn
+from minigrad.support.user_warnings import warn
 
 if TYPE_CHECKING:
     from minigrad.compiler.executable import Ready

@@ -10,12 +10,12 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_data, as_dtype, detached
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.operators import ops
 from minigrad.core.stands import Stand
 from minigrad.core.table import numpy_functions
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.errors import DTypeError, GraphError
+from minigrad.support.idioms import refuse_keywords
 
 if TYPE_CHECKING:
     from minigrad.typing import ArrayLike

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from minigrad.core.context import is_recording, refusing
 from minigrad.core.library_calls import instead
-from minigrad.core.user_warnings import warn
 from minigrad.errors import DetachWarning, GraphError
+from minigrad.support.user_warnings import warn
 
 NUMBER = (
     "a tensor that requires a gradient became a Python number (by float(t), math.exp(t), array[i] = t, '%f' % t or the "

@@ -27,18 +27,18 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from minigrad.core.codegen import define_shared
 from minigrad.core.context import mode
 from minigrad.core.conversion import PLAIN, alike, as_array, detached, operand
 from minigrad.core.failures import explain, real_only
 from minigrad.core.graph import Node, next_order
-from minigrad.core.idioms import foreign_options, refuse_keywords
 from minigrad.core.memory import DETACHED, FIXED, SHARED, own, own_option
 from minigrad.core.reachability import DENSE
 from minigrad.core.table import Op, no_derivative
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.views import note_view
 from minigrad.errors import DTypeError, GraphError
+from minigrad.support.codegen import define_shared
+from minigrad.support.idioms import foreign_options, refuse_keywords
 
 _OBJECTS = np.dtype(object)
 

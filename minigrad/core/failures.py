@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from minigrad.core.checks import flag
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.stands import NumberStand, Stand, shown
 from minigrad.core.trees import mapped_all
-from minigrad.core.user_warnings import is_users
 from minigrad.errors import AxisError, BatchError, DTypeError, MinigradError, ShapeError
+from minigrad.support.idioms import refuse_keywords
+from minigrad.support.user_warnings import is_users
 
 if TYPE_CHECKING:
     from minigrad.core.table import Op

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from types import FrameType
 
-from minigrad.core.idioms import TABLES, said
-from minigrad.core.user_warnings import INSTALLED, PACKAGE, is_users
+from minigrad.support.idioms import TABLES, said
+from minigrad.support.user_warnings import INSTALLED, PACKAGE, is_users
 
 _ROWS = TABLES["libraries"]
 _DUNDER = re.compile(r"\.__(init|new|call|setitem|array)__$")

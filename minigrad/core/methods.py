@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.conversion import as_dtype, detached
-from minigrad.core.idioms import TENSOR, Elsewhere, refuse_keywords
 from minigrad.core.operators import ops
 from minigrad.core.reachability import is_constant
 from minigrad.core.table import from_above
 from minigrad.errors import DTypeError, GraphError, ShapeError
+from minigrad.support.idioms import TENSOR, Elsewhere, refuse_keywords
 
 if TYPE_CHECKING:
     from minigrad.core.tensor import Tensor

@@ -32,9 +32,9 @@ from minigrad.core.dispatch import RESERVED, compiled_call, variadic_call
 from minigrad.core.graph import Node
 from minigrad.core.members import member_by_member
 from minigrad.core.reachability import DENSE, ELEMENTWISE, MOVING, PACKED, ROUTING
-from minigrad.core.signatures import REQUIRED, UFUNCS, Parameter, parameters
 from minigrad.core.table import Formula, Op, Primitive
 from minigrad.core.tensor import Tensor, wrap
+from minigrad.support.signatures import REQUIRED, UFUNCS, Parameter, parameters
 
 Interval = tuple[float, float]
 REALS: Interval = (-float("inf"), float("inf"))

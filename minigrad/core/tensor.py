@@ -18,7 +18,6 @@ from minigrad.core.context import differentiating, get_default_dtype, keeping_le
 from minigrad.core.conversion import as_array, as_data, detached
 from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, uphill, walk
-from minigrad.core.idioms import TENSOR, Count, refuse_keywords
 from minigrad.core.inplace import assign, copied, leaf_of, lend, seen, write_at
 from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
@@ -31,6 +30,7 @@ from minigrad.core.operators import Operators, ops
 from minigrad.core.stands import Stand
 from minigrad.core.views import Family, View, note_view
 from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
+from minigrad.support.idioms import TENSOR, Count, refuse_keywords
 
 
 class Tensor(Operators, ArrayMethods, Protocols, Interchange):

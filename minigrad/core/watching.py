@@ -16,7 +16,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from minigrad.core.codegen import GENERATED
 from minigrad.core.context import ModeContext, Refusing, recorder
 from minigrad.core.conversion import as_array
 from minigrad.core.graph import Node
@@ -24,8 +23,9 @@ from minigrad.core.members import anywhere, everywhere
 from minigrad.core.reachability import ELEMENTWISE
 from minigrad.core.stands import shown
 from minigrad.core.table import Op
-from minigrad.core.user_warnings import PACKAGE
 from minigrad.errors import AnomalyError, CompileError, DTypeError, GraphError
+from minigrad.support.codegen import GENERATED
+from minigrad.support.user_warnings import PACKAGE
 
 _OWN = (PACKAGE, os.path.dirname(np.__file__) + os.sep, GENERATED)
 _PYTHON = (os.path.dirname(os.__file__) + os.sep, "<frozen ")

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.data.collating import collate
 from minigrad.data.datasets import ArrayDataset, Dataset, MapDataset, Subset, TensorDataset, random_split
 from minigrad.data.loader import DataLoader
 from minigrad.data.tables import Table, read_csv
+from minigrad.support.idioms import missing_from
 
 __all__ = [
     "ArrayDataset", "DataLoader", "Dataset", "MapDataset", "Subset", "Table", "TensorDataset", "collate",

@@ -11,13 +11,13 @@ from typing import Any, Self
 import numpy as np
 
 from minigrad.core.checks import is_flag, is_index
-from minigrad.core.idioms import check_options, refuse_names
 from minigrad.data.collating import collate as stack
 from minigrad.data.datasets import ArrayDataset, Dataset, Subset, as_dataset, as_generator
 from minigrad.data.prefetching import ahead
 from minigrad.data.shares import Share, own_rows
 from minigrad.errors import DataError, StateError
 from minigrad.random import generator_from, generator_state, set_generator_state
+from minigrad.support.idioms import check_options, refuse_names
 
 
 class DataLoader:

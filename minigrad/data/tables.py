@@ -12,9 +12,9 @@ import numpy as np
 
 from minigrad.core.checks import as_path
 from minigrad.core.context import get_default_dtype
-from minigrad.core.idioms import told
-from minigrad.core.user_warnings import warn
 from minigrad.errors import DataError, HyperparameterError
+from minigrad.support.idioms import told
+from minigrad.support.user_warnings import warn
 
 #: What a cell without a value holds, in small letters.
 MISSING = frozenset({"", "na", "n/a", "nan", "?"})

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.core.checks import as_path, is_index
-from minigrad.core.user_warnings import warn
 from minigrad.errors import DataError, FileError
 from minigrad.files import atomic
 from minigrad.files.saving import failure, load, save
+from minigrad.support.user_warnings import warn
 
 _NAME = re.compile(r"checkpoint-(\d{6,})-step-(\d+)\.safetensors")
 

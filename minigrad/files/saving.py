@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.core.checks import as_path
-from minigrad.core.idioms import told
 from minigrad.errors import FileError
 from minigrad.files import atomic
 from minigrad.files.tensors import MalformedError, check_text, checksum, read_array, read_header, tensor_file
 from minigrad.files.tree import is_name, put_together, taken_apart
+from minigrad.support.idioms import told
 
 
 @told

@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import Count
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError
 from minigrad.files.tensors import DTYPES as CODES
 from minigrad.files.tensors import MalformedError, without_duplicates
+from minigrad.support.idioms import Count
 
 DTYPES = frozenset(CODES.values())
 DEPTH = 64  # far more than any state has; one that contains itself has no end

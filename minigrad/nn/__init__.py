@@ -3,7 +3,6 @@
 from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.nn import functional, init
 from minigrad.nn.activations import *
 from minigrad.nn.attention import *
@@ -24,6 +23,7 @@ from minigrad.nn.recurrent import *
 from minigrad.nn.shaping import *
 from minigrad.nn.stateless import *
 from minigrad.nn.transformer import *
+from minigrad.support.idioms import missing_from
 
 __all__ = ["functional", "init"]
 for _file in """

@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any
 
-from minigrad.core.idioms import closest
 from minigrad.core.primitive import elementwise
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_by_path
 from minigrad.errors import HyperparameterError
 from minigrad.nn.module import Module
+from minigrad.support.idioms import closest
 
 __all__ = ["capture"]
 

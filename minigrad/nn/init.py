@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.conversion import dtype_or_default
-from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.random import generator_or_default
+from minigrad.support.idioms import missing_from
 
 __all__ = ["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal"]
 __all__ += ["lecun_uniform", "notebook", "orthogonal", "standard_normal", "truncated_normal"]

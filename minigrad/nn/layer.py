@@ -8,10 +8,10 @@ from operator import attrgetter, is_
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from minigrad.core.checks import integer, real
-from minigrad.core.fields import ME, take_fields
 from minigrad.nn.flops import FLOPS, Count, each
 from minigrad.nn.functional.windows import sizes_of
 from minigrad.nn.module import Module
+from minigrad.support.fields import ME, take_fields
 
 Layer = TypeVar("Layer", bound="FunctionLayer")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import closest
 from minigrad.core.inplace import seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import StateError
+from minigrad.support.idioms import closest
 
 
 def fitting(owner: str, own: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool) -> dict[str, np.ndarray]:

@@ -17,7 +17,6 @@ import numpy as np
 from minigrad.core.checks import check_flags
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
-from minigrad.core.idioms import TABLES, check_options, closest, refuse_keywords, said, told
 from minigrad.core.inplace import assign, seen
 from minigrad.core.tensor import Tensor
 from minigrad.errors import CompileError, MinigradError, StateError
@@ -26,6 +25,7 @@ from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.loading import fitting
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
+from minigrad.support.idioms import TABLES, check_options, closest, refuse_keywords, said, told
 
 if TYPE_CHECKING:
     from minigrad.nn.summary import Summary

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import closest
 from minigrad.core.memory import share
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import StateError
 from minigrad.nn.module import Module
 from minigrad.nn.parameter import Buffer
+from minigrad.support.idioms import closest
 
 __all__ = ["functional_call", "stack_parameters"]
 

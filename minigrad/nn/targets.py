@@ -13,10 +13,10 @@ from minigrad.core.inplace import seen
 from minigrad.core.members import everywhere, is_true
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
-from minigrad.core.user_warnings import warn
 from minigrad.errors import AmbiguousAxisWarning, DTypeError, GraphError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn.batch_weight import noted, nothing_counts
 from minigrad.ops.along import given, require_real
+from minigrad.support.user_warnings import warn
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -21,11 +21,11 @@ from minigrad.core.members import anywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.reachability import PACKED
 from minigrad.core.table import derived
-from minigrad.core.user_warnings import warn
 from minigrad.errors import UnsupportedError
 from minigrad.ops.equal_values import of_pairs, on_diagonal, pairs, parts, per_gap, per_phase, rounding, shared, used
 from minigrad.ops.linalg import adjoint, conjugated, sides, symmetric_part, transposed
 from minigrad.ops.substitution import lower_triangle, substituted
+from minigrad.support.user_warnings import warn
 
 __all__ = ["cholesky", "qr", "svd", "svdvals"]
 

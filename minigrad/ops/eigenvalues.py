@@ -12,13 +12,13 @@ from minigrad.core.members import anywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.reachability import PACKED
 from minigrad.core.table import derived
-from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError
 from minigrad.ops.along import given
 from minigrad.ops.decompositions import diagonal_matrix, packed
 from minigrad.ops.equal_values import of_pairs, pairs, parts, per_gap, per_phase, rounding, shared, used
 from minigrad.ops.linalg import adjoint, conjugated, pseudo_inverse, side, symmetric_part, transposed
 from minigrad.ops.substitution import lower_triangle
+from minigrad.support.user_warnings import warn
 
 __all__ = ["eig", "eigh", "eigvals", "eigvalsh", "pinv"]
 

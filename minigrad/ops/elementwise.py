@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.conversion import as_array
-from minigrad.core.idioms import Count
 from minigrad.core.primitive import REALS, elementwise
 from minigrad.core.table import Primitive, derived
 from minigrad.ops.along import given
 from minigrad.ops.lengths import per_length
+from minigrad.support.idioms import Count
 
 __all__ = [
     "add", "astype", "cbrt", "divide", "divmod", "exp", "exp2", "expm1", "fabs", "float_power", "fmod", "hypot",

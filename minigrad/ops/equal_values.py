@@ -29,7 +29,7 @@ import numpy as np
 from minigrad.core.conversion import detached
 from minigrad.core.members import anywhere, is_true
 from minigrad.core.reachability import Path, sum_any
-from minigrad.core.user_warnings import warn
+from minigrad.support.user_warnings import warn
 
 Shape = tuple[int, ...]
 

@@ -12,10 +12,10 @@ from minigrad.core.members import anywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive, derived
-from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
 from minigrad.ops.along import together
 from minigrad.ops.linalg import side, sides, solve, transposed
+from minigrad.support.user_warnings import warn
 
 __all__ = ["solve_continuous_lyapunov", "solve_discrete_lyapunov", "solve_sylvester"]
 

@@ -18,11 +18,11 @@ from minigrad.core.members import anywhere, everywhere
 from minigrad.core.primitive import primitive
 from minigrad.core.stands import numpy_function
 from minigrad.core.table import Primitive
-from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
 from minigrad.ops.equal_values import least
 from minigrad.ops.linalg import side, symmetric_part, transposed
 from minigrad.ops.matrix_equations import sylvester, warned
+from minigrad.support.user_warnings import warn
 
 __all__ = ["expm", "polar", "sqrtm"]
 

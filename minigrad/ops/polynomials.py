@@ -10,12 +10,12 @@ import numpy as np
 from minigrad.core.conversion import alike, detached
 from minigrad.core.members import everywhere, is_true
 from minigrad.core.table import derived
-from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, first_true, floating, given
 from minigrad.ops.eigenvalues import eigvals
 from minigrad.ops.linalg import inv, lstsq
 from minigrad.ops.statistics import vander
+from minigrad.support.user_warnings import warn
 
 __all__ = [
     "poly", "polyadd", "polyder", "polydiv", "polyfit", "polygrid2d", "polyint", "polymul", "polysub", "polyval2d",

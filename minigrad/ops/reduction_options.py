@@ -13,11 +13,11 @@ import numpy as np
 
 from minigrad.core.conversion import alike, as_array, as_dtype, detached
 from minigrad.core.table import taking_options
-from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, UnsupportedError
 from minigrad.ops.along import given, widened
 from minigrad.ops.norms import euclidean_norm
 from minigrad.ops.selection import maximum, minimum
+from minigrad.support.user_warnings import warn
 
 
 def computed_in(a: Any, dtype: Any) -> Any:

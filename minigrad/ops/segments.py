@@ -12,7 +12,6 @@ import numpy as np
 
 from minigrad.core.context import get_default_dtype
 from minigrad.core.conversion import as_array, detached
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.members import anywhere
 from minigrad.core.primitive import routing
 from minigrad.core.stands import shown
@@ -22,6 +21,7 @@ from minigrad.kernels import scattering as kernels
 from minigrad.ops.along import floating, narrowed, summable, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.indexing import read
+from minigrad.support.idioms import refuse_keywords
 
 __all__ = ["bincount", "one_hot", "segment_max", "segment_mean", "segment_min", "segment_sum"]
 

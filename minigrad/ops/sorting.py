@@ -16,10 +16,10 @@ from minigrad.core.conversion import as_array
 from minigrad.core.members import anywhere, at, everywhere
 from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
-from minigrad.core.user_warnings import warn
 from minigrad.errors import ShapeError
 from minigrad.kernels import sorting as kernels
 from minigrad.ops.along import floating
+from minigrad.support.user_warnings import warn
 
 __all__ = [
     "median", "nanmedian", "nanpercentile", "nanquantile", "partition", "percentile", "quantile", "sort",

@@ -14,9 +14,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from minigrad.core.conversion import alike, detached
 from minigrad.core.members import anywhere, everywhere, is_true
 from minigrad.core.table import derived
-from minigrad.core.user_warnings import warn
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, floating, given, narrowed, require_real, widened
+from minigrad.support.user_warnings import warn
 
 __all__ = ["average", "corrcoef", "cov", "polyval", "vander"]
 

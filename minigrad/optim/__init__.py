@@ -3,7 +3,6 @@
 from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.optim import schedules
 from minigrad.optim.adadelta import *
 from minigrad.optim.adagrad import *
@@ -19,6 +18,7 @@ from minigrad.optim.optimizer import *
 from minigrad.optim.radam import *
 from minigrad.optim.rmsprop import *
 from minigrad.optim.sgd import *
+from minigrad.support.idioms import missing_from
 
 __all__ = ["schedules"]
 for _file in """

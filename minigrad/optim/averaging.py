@@ -11,11 +11,11 @@ import numpy as np
 from minigrad.core.checks import is_fraction
 from minigrad.core.context import phase, recorder
 from minigrad.core.graph import Leaf
-from minigrad.core.idioms import told
 from minigrad.core.inplace import assign, seen
 from minigrad.errors import CompileError, HyperparameterError, StateError
 from minigrad.optim.flat import BLOCK, GATHER, mark_written, widened
 from minigrad.optim.groups import named
+from minigrad.support.idioms import told
 
 __all__ = ["EMA"]
 

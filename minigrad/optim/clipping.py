@@ -13,11 +13,11 @@ from minigrad.core.checks import flag, is_not_negative, is_positive
 from minigrad.core.context import phase, recorder
 from minigrad.core.conversion import as_array
 from minigrad.core.graph import Leaf
-from minigrad.core.idioms import told
 from minigrad.core.members import is_true
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.errors import DTypeError, HyperparameterError
 from minigrad.optim.flat import GATHER, widened
+from minigrad.support.idioms import told
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, dataclass_transform
 import numpy as np
 
 from minigrad.core.checks import is_flag, is_fraction, is_not_negative, is_whole
-from minigrad.core.fields import take_fields
 from minigrad.errors import HyperparameterError
+from minigrad.support.fields import take_fields
 
 
 def fractions(value: Any) -> bool:

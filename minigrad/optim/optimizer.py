@@ -13,7 +13,6 @@ import numpy as np
 from minigrad.core.batches import active, body, refuse_effect
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
-from minigrad.core.idioms import check_options, refuse_keywords, refuse_names
 from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.optim.flat import Flat, flats
@@ -21,6 +20,7 @@ from minigrad.optim.groups import Parameters, given_groups, named
 from minigrad.optim.hyperparameters import Hyperparameter, checked, rate_of
 from minigrad.optim.saving import fingerprints, fitting, saved
 from minigrad.optim.schedules import Schedule
+from minigrad.support.idioms import check_options, refuse_keywords, refuse_names
 
 __all__ = ["Optimizer"]
 

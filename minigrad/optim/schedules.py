@@ -22,9 +22,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from minigrad.core.checks import is_not_negative, is_number, is_positive
-from minigrad.core.idioms import missing_from
 from minigrad.errors import HyperparameterError
 from minigrad.optim.hyperparameters import Ranges, checked, count
+from minigrad.support.idioms import missing_from
 
 __all__ = ["Schedule", "cosine", "cosine_restarts", "exponential", "inverse_time"]
 __all__ += ["linear_warmup", "multi_step", "one_cycle", "piecewise", "polynomial", "step"]

@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 import minigrad as mg
 from minigrad.core import table
-from minigrad.core.codegen import define_shared
+from minigrad.support.codegen import define_shared
 from minigrad.testing.steps import WRITERS, Place, elementwise
 from minigrad.testing.values import REALS, Shape, shapes, spread_out
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.core.user_warnings import warn
 from minigrad.data import ArrayDataset
 from minigrad.data.columns import as_column
 from minigrad.data.shares import Share
 from minigrad.errors import DataError, StateError
+from minigrad.support.user_warnings import warn
 from minigrad.train.ranks import Held, shares
 from minigrad.train.settings import batch_digest
 

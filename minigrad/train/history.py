@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import refuse_names
 from minigrad.errors import StateError
+from minigrad.support.idioms import refuse_names
 from minigrad.viz import curves
 
 

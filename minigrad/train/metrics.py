@@ -14,9 +14,9 @@ import numpy as np
 
 from minigrad.core.checks import whole
 from minigrad.core.conversion import as_array, detached
-from minigrad.core.idioms import told
 from minigrad.errors import DivergenceError, HyperparameterError, ShapeError, TargetError
 from minigrad.nn.targets import check_axis, check_ignore_index
+from minigrad.support.idioms import told
 from minigrad.train.labels import best, classes_of, counted
 from minigrad.train.metric import Metric
 

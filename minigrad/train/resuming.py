@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minigrad.compiler.guards.code_names import is_of_package
-from minigrad.core.user_warnings import warn
 from minigrad.errors import StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
 from minigrad.optim.saving import saved
+from minigrad.support.user_warnings import warn
 from minigrad.train import settings, state
 from minigrad.train.batches import Batches, Rewind
 from minigrad.train.callbacks.callback import Callback

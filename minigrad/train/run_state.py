@@ -13,14 +13,14 @@ from minigrad.compiler import compile as compiled
 from minigrad.compiler.backends import is_exact
 from minigrad.compiler.compiled import Compiled
 from minigrad.core.context import get_default_dtype, no_grad
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
-from minigrad.core.user_warnings import warn
 from minigrad.errors import DTypeError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
 from minigrad.nn.batch_weight import NothingCountsError, counted
 from minigrad.nn.modes import evaluating
+from minigrad.support.idioms import told
+from minigrad.support.user_warnings import warn
 from minigrad.train.batches import Batches, samples
 from minigrad.train.gradients import UNSEEN, Gradients, Loss, backend_of, function_for, number, plain, with_step
 from minigrad.train.history import History

@@ -12,12 +12,12 @@ import numpy as np
 
 import minigrad
 from minigrad.compiler.guards.code_names import is_of_package
-from minigrad.core.user_warnings import warn
 from minigrad.data import DataLoader
 from minigrad.errors import StateError
 from minigrad.nn import Module, Parameter
 from minigrad.optim.schedules import Schedule
 from minigrad.random import default_generator, generator_state, set_generator_state
+from minigrad.support.user_warnings import warn
 from minigrad.train.attributes import NoTreeError, frozen, packed, unpacked
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.generators import PYTHON, set_state_of, state_of

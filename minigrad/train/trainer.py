@@ -8,11 +8,11 @@ from typing import Any
 
 from minigrad import distributed, nn
 from minigrad.core.checks import is_positive, is_whole
-from minigrad.core.idioms import refuse_names, told
-from minigrad.core.user_warnings import warn
 from minigrad.errors import DTypeError, HyperparameterError, StateError
 from minigrad.files import Checkpoints
 from minigrad.nn import Module
+from minigrad.support.idioms import refuse_names, told
+from minigrad.support.user_warnings import warn
 from minigrad.train import gradients, loop, ranks, resuming, settings, state
 from minigrad.train.arguments import listed, takes_targets_first
 from minigrad.train.batches import Batches

@@ -21,7 +21,6 @@ from minigrad.batching.moving import physical
 from minigrad.batching.rules import mine
 from minigrad.core.batches import Batch, active, inside
 from minigrad.core.checks import check_function
-from minigrad.core.idioms import told
 from minigrad.core.members import batches_made
 from minigrad.core.memory import own, share
 from minigrad.core.stands import Stand
@@ -29,6 +28,7 @@ from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import is_record, mapped, mapped_by_path
 from minigrad.errors import AxisError, BatchError, DTypeError, GraphError, ShapeError
 from minigrad.ops.shaping import moveaxis
+from minigrad.support.idioms import told
 from minigrad.transforms.traced_call import plain_array
 
 

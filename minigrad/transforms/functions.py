@@ -21,10 +21,10 @@ import numpy as np
 from minigrad.core.checks import check_function
 from minigrad.core.context import differentiating, is_recording
 from minigrad.core.graph import Leaf, uphill
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor, around, wrap
 from minigrad.core.trees import aligned, leaves, mapped, rebuilt
 from minigrad.errors import DTypeError, ShapeError
+from minigrad.support.idioms import told
 from minigrad.transforms.subgraph import Section, direction
 from minigrad.transforms.traced_call import Argnums, RecordedCall, check_argnums
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from minigrad.core.checks import check_function
 from minigrad.core.graph import uphill
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import rebuilt
 from minigrad.errors import DTypeError
 from minigrad.ops.elementwise import astype
 from minigrad.ops.shaping import concatenate, moveaxis, reshape
+from minigrad.support.idioms import told
 from minigrad.transforms.batches import over_rows
 from minigrad.transforms.functions import Forward, grad, outputs_of
 from minigrad.transforms.subgraph import Section

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
+from minigrad.support.idioms import missing_from
 from minigrad.viz.curves import curves
 from minigrad.viz.explanation import Explanation, explain
 from minigrad.viz.graph import graph

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.core.idioms import told
 from minigrad.errors import DataError
+from minigrad.support.idioms import told
 from minigrad.viz.pictures import COLORS, new_figure, saved
 
 #: Columns that are no curves: they count, or measure the machine.

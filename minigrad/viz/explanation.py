@@ -12,9 +12,9 @@ import numpy as np
 from minigrad.core.batches import active
 from minigrad.core.context import phase, recorder
 from minigrad.core.graph import Leaf, leading_to, walk
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import AnomalyError, BatchError, CompileError, DTypeError, GraphError
+from minigrad.support.idioms import told
 from minigrad.viz.formula_text import formula_text
 from minigrad.viz.nodes import edges_of, labels, line_of, nodes_below
 from minigrad.viz.page import Page

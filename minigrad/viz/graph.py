@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.graph import Leaf, walk
-from minigrad.core.idioms import told
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DTypeError, GraphError, MinigradError
+from minigrad.support.idioms import told
 from minigrad.viz.dot import Picture, Sketch, amount
 from minigrad.viz.formula_text import formula_texts
 from minigrad.viz.modules import module_groups

@@ -10,11 +10,11 @@ import numpy as np
 
 from minigrad.core.checks import is_positive, is_whole
 from minigrad.core.context import no_grad
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError, HyperparameterError
 from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
+from minigrad.support.idioms import told
 from minigrad.viz.pictures import new_figure, saved
 
 LEVELS = 24

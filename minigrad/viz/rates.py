@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.checks import is_positive, is_whole
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError, HyperparameterError, StateError
 from minigrad.nn import Module
 from minigrad.random import generator_or_default, generator_state, set_generator_state
+from minigrad.support.idioms import told
 from minigrad.viz.pictures import COLORS, new_figure, saved
 
 #: A loss this many times the least so far ends the search.

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.context import get_default_dtype, no_grad
-from minigrad.core.idioms import told
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError
 from minigrad.nn import Module
 from minigrad.nn.modes import evaluating
+from minigrad.support.idioms import told
 from minigrad.viz.pictures import COLORS, new_figure, saved
 
 PIXELS = 300

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import minigrad
-from minigrad.core.idioms import told
 from minigrad.core.stands import shown
 from minigrad.core.tensor import Tensor
 from minigrad.errors import DataError, DTypeError
+from minigrad.support.idioms import told
 from minigrad.viz.curves import columns_of, direction, is_curve
 from minigrad.viz.page import Page, filled, inside_script
 from minigrad.viz.pictures import COLORS

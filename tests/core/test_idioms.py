@@ -17,8 +17,9 @@ import pytest
 import minigrad as mg
 from minigrad import data, nn, optim, train
 from minigrad.compiler.backends import BACKENDS
-from minigrad.core import idioms, table
+from minigrad.core import table
 from minigrad.nn import functional as F
+from minigrad.support import idioms
 from tests.idiom_names import names
 
 ROWS = [(section, name, line) for section, rows in idioms.TABLES.items() for name, line in rows.items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.core import idioms
+from minigrad.support import idioms
 from tests import idiom_pages
 from tests.api_page import MODULES
 from tests.idiom_names import names

@@ -21,8 +21,8 @@ from minigrad.compat.autograd.values import Box, getval, isbox, notrace_primitiv
 from minigrad.core.members import member_by_member
 from minigrad.core.memory import own
 from minigrad.core.trees import leaves, mapped, mapped_all, rebuilt
-from minigrad.core.user_warnings import warn
 from minigrad.errors import UnsupportedError
+from minigrad.support.user_warnings import warn
 from minigrad.transforms.functions import vjp
 from minigrad.transforms.ruled_call import RuledCall, floating_tensors, has_tensors, nothing, with_tensors
 

@@ -17,7 +17,7 @@ from minigrad.compiler.passes.elementwise import Member
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import lowered
 from minigrad.compiler.program import Value
-from minigrad.core.codegen import Names, define
+from minigrad.support.codegen import Names, define
 
 #: Elements of a block. Half a dozen float32 arrays of this size lie in a second-level cache.
 BLOCK = 32_768

@@ -27,7 +27,7 @@ from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.backends.machine_code import SYMBOL, Code, argument_of, compiled, described, loaded, runner
 from minigrad.compiler.backends.private import NotPrivateError, private, read, write
 from minigrad.compiler.backends.segment_code import TEXT as RUNNER
-from minigrad.core.forking import whole_at_fork
+from minigrad.support.forking import whole_at_fork
 
 _LOCK = whole_at_fork(threading.RLock())
 _KERNELS: OrderedDict[tuple[str, tuple[Argument, ...]], Code] = OrderedDict()

@@ -19,11 +19,11 @@ import numpy as np
 from minigrad.compiler.arena import address_of
 from minigrad.compiler.program import Program, Value
 from minigrad.core import away
-from minigrad.core.forking import whole_at_fork
 from minigrad.core.graph import Leaf
 from minigrad.core.memory import DETACHED, SHARED, owner, share
 from minigrad.core.tensor import Tensor
 from minigrad.nn.parameter import Buffer, Parameter
+from minigrad.support.forking import whole_at_fork
 
 #: One thread at a time runs a program on JAX, or brings arrays home.
 LOCK = whole_at_fork(RLock())

@@ -19,7 +19,7 @@ from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.passes.grouping import Group
 from minigrad.compiler.passes.lowering import Lowered, lowered, may_be_positional
 from minigrad.compiler.program import ARGUMENT, GRADIENT, Call, Program, Value, values_in
-from minigrad.core.codegen import Names, define
+from minigrad.support.codegen import Names, define
 
 
 class Kernel(NamedTuple):

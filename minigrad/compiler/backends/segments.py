@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.compiler.arena import address_of
 from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.program import Call, Value
-from minigrad.core.codegen import Names
+from minigrad.support.codegen import Names
 
 
 class New(NamedTuple):

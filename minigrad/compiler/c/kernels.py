@@ -12,7 +12,7 @@ from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.kinds import held, helper
 from minigrad.compiler.c.translation import Function, Made
-from minigrad.core.codegen import free_name
+from minigrad.support.codegen import free_name
 
 
 def identifier(text: str) -> str:

@@ -16,7 +16,7 @@ from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c.bindings import assigned, declares, homes, with_all_used, without_unused, written
 from minigrad.compiler.c.kinds import held, stored
 from minigrad.compiler.c.terms import Pointer, Term, Terms, known, typed
-from minigrad.core.codegen import free_name
+from minigrad.support.codegen import free_name
 
 if TYPE_CHECKING:
     from minigrad.compiler.c.kernels import Kernels

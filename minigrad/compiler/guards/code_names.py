@@ -10,9 +10,9 @@ import re
 import sys
 from types import CodeType
 
-from minigrad.core.codegen import GENERATED
-from minigrad.core.user_warnings import PACKAGE
 from minigrad.core.watching import Place
+from minigrad.support.codegen import GENERATED
+from minigrad.support.user_warnings import PACKAGE
 
 #: Names by which code may get at any attribute.
 ANY_NAME = frozenset(

@@ -15,8 +15,8 @@ import numpy as np
 from minigrad.compiler.guards.python_state import are_of_one_kind, has_grown, is_number, is_sequence, like_of
 from minigrad.compiler.guards.read_tracking import LARGE
 from minigrad.core.away import has_gradient
-from minigrad.core.codegen import Names, define
 from minigrad.core.tensor import Tensor
+from minigrad.support.codegen import Names, define
 
 _MISSING = object()
 

@@ -20,9 +20,9 @@ import numpy as np
 
 from minigrad.compiler.expressions import function_path, literal
 from minigrad.core import conversion
-from minigrad.core.codegen import free_name
 from minigrad.errors import CompileError, MinigradError
 from minigrad.optim.schedules import Schedule
+from minigrad.support.codegen import free_name
 
 #: What some of the package's functions and classes are where there are plain arrays, and no package.
 _PLAIN: dict[Any, str] = {

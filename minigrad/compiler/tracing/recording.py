@@ -31,13 +31,13 @@ from minigrad.compiler.tracing.saved_memory import SavedMemory
 from minigrad.compiler.tracing.source_lines import Edges, Places
 from minigrad.compiler.tracing.varying_arguments import name_of
 from minigrad.core.graph import Leaf, Node
-from minigrad.core.idioms import Count
 from minigrad.core.stands import Stand
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.optim.optimizer import Optimizer
+from minigrad.support.idioms import Count
 
 
 class Recording:

@@ -3,7 +3,6 @@
 from importlib import import_module as _import
 from typing import TYPE_CHECKING
 
-from minigrad.core.idioms import missing_from
 from minigrad.core.table import builtin, derived_ops
 from minigrad.nn.functional.attention import *
 from minigrad.nn.functional.classification import *
@@ -20,6 +19,7 @@ from minigrad.ops.examples import add_examples
 from minigrad.ops.rectifiers import *
 from minigrad.ops.recurrent import recurrent_scan
 from minigrad.ops.segments import one_hot
+from minigrad.support.idioms import missing_from
 
 __all__ = ["log_softmax", "masked_softmax", "one_hot", "recurrent_scan", "relu", "sigmoid", "softmax", "tanh"]
 __all__ += activations.__all__ + rectifiers.__all__

@@ -9,7 +9,6 @@ import numpy as np
 from minigrad import ops, random
 from minigrad.core.checks import flag, lies_between
 from minigrad.core.conversion import as_array, detached
-from minigrad.core.idioms import refuse_keywords
 from minigrad.core.members import is_true
 from minigrad.core.stands import shown
 from minigrad.core.table import derived
@@ -17,6 +16,7 @@ from minigrad.errors import DTypeError, HyperparameterError, ShapeError, TargetE
 from minigrad.ops.along import given, summable
 from minigrad.ops.embedding import take_rows
 from minigrad.ops.fused import linear as affine
+from minigrad.support.idioms import refuse_keywords
 
 __all__ = ["dropout", "embedding", "linear", "pad"]
 

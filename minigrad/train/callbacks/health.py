@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core.checks import not_negative
-from minigrad.core.idioms import told
-from minigrad.core.user_warnings import warn
 from minigrad.nn import Embedding, Module
 from minigrad.nn.flops import own_parameters
+from minigrad.support.idioms import told
+from minigrad.support.user_warnings import warn
 from minigrad.train.callbacks.callback import Callback
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from minigrad.core.checks import as_path
-from minigrad.core.idioms import told
 from minigrad.files.saving import failure
+from minigrad.support.idioms import told
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.core.checks import as_path, flag, is_whole, not_negative
-from minigrad.core.idioms import told
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.files import save
+from minigrad.support.idioms import told
 from minigrad.train.callbacks.callback import Callback
 from minigrad.train.callbacks.folders import make_folder
 from minigrad.viz.curves import direction

@@ -8,7 +8,7 @@ pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install
 import minigrad as mg
 from minigrad.compiler.backends import cache
 from minigrad.compiler.backends.segments import Cell, New, Number, Segments, Step, address_of
-from minigrad.core.codegen import Names, define
+from minigrad.support.codegen import Names, define
 
 pytestmark = pytest.mark.native
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.core.forking import whole_at_fork
+from minigrad.support.forking import whole_at_fork
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no os.fork here")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.core import codegen
-from minigrad.core.codegen import GENERATED, Names, define, define_shared
+from minigrad.support import codegen
+from minigrad.support.codegen import GENERATED, Names, define, define_shared
 
 PACKAGE = pathlib.Path(mg.__file__).parent
 
@@ -69,4 +69,4 @@ def test_one_name_for_each_object():
 
 def test_text_becomes_code_in_one_place():
     places = [path for path in PACKAGE.rglob("*.py") if "exec(" in path.read_text().replace("_exec(", "")]
-    assert [str(path.relative_to(PACKAGE)) for path in places] == ["core/codegen.py"]
+    assert [str(path.relative_to(PACKAGE)) for path in places] == ["support/codegen.py"]

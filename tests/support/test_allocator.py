@@ -1,6 +1,6 @@
 """The block of memory that comes and goes at the import costs nothing that stays."""
 
-from minigrad.core.allocator import BLOCK, keep_freed_memory
+from minigrad.support.allocator import BLOCK, keep_freed_memory
 from tests.memory import allocations
 
 

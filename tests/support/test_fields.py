@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from minigrad.core.fields import take_fields
+from minigrad.support.fields import take_fields
 
 
 class Base:

@@ -6,7 +6,7 @@ import inspect
 import numpy as np
 import pytest
 
-from minigrad.core.signatures import REQUIRED, parameters
+from minigrad.support.signatures import REQUIRED, parameters
 
 
 def plain(a, b=2, *, c, d=4):

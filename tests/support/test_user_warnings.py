@@ -6,7 +6,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.core.user_warnings import warn
+from minigrad.support.user_warnings import warn
 
 
 def line_of(function):

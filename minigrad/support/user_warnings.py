@@ -7,7 +7,7 @@ import sys
 import warnings
 from types import FrameType
 
-from minigrad.core.codegen import GENERATED
+from minigrad.support.codegen import GENERATED
 
 #: The folder of this package, as the file names of its code begin.
 PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep

@@ -1,0 +1,1 @@
+"""What rooms share that knows no tensor: Python, and what errors say."""
