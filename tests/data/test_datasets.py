@@ -175,10 +175,14 @@ class TestRandomSplit:
         with pytest.raises(DataError, match=r"lengths|fractions"):
             random_split(range(10), lengths, seed=0)
 
-    @pytest.mark.parametrize("lengths", [0.8, "ab", ["a", "b"], None])
+    @pytest.mark.parametrize("lengths", [0.8, "ab", ["a", "b"]])
     def test_lengths_that_are_no_numbers(self, lengths):
         with pytest.raises(DataError, match="lengths"):
             random_split(range(10), lengths, seed=0)
+
+    def test_lengths_that_are_none(self):
+        with pytest.raises(DTypeError, match="random_split: lengths is None"):
+            random_split(range(10), None, seed=0)
 
     @pytest.mark.parametrize("seed", [-1, 1.5, True, "a"])
     def test_wrong_seeds(self, seed):

@@ -46,7 +46,7 @@ def test_adaptive_maxima_of_images(sizes, places):
     np.testing.assert_array_equal(F.adaptive_max_pool2d(x, places), want)
 
 
-@pytest.mark.parametrize(("size", "places", "calls"), [(16, 5, 1), (14, 7, 1), (14, 4, 2), (8, 3, 3), (3, 6, 2)])
+@pytest.mark.parametrize(("size", "places", "calls"), [(16, 5, 1), (14, 7, 1), (14, 4, 1), (8, 3, 2), (3, 6, 1)])
 def test_alike_windows_are_pooled_in_one_call(size, places, calls, monkeypatch):
     made, max_pool = [], kernels.max_pool
     monkeypatch.setattr(pooling, "max_pool", lambda x, window: made.append(window) or max_pool(x, window))
