@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class Check:
     ) -> None:
         self.f, self.arrays, self.names, self.it, self.tolerance = f, arrays, names, it, tolerance
         self.seed = seed
+        self.own: Mapping[Any, str] = {}  # nodes of the tensors that the arrays were taken from, with their names
         self.rng = np.random.default_rng(seed)
         self.before = [x.copy() for x in arrays]
         self.v: Arrays = []
@@ -95,6 +96,8 @@ class Check:
         if not any(self.is_complex):
             one, two = [[z.data for z in run] for run in (first, outputs)]
             self._same(one, two, "not deterministic", "two runs gave different values")
+        below = nodes_below(*[z._node for z in outputs if z._node is not None])
+        self._check_reached(xs, below)
         for z in outputs:
             if z.dtype.kind != "f":
                 raise Failure("wrong dtype", f"{self.it} returned {z.dtype}, and only floats have gradients")
@@ -106,13 +109,31 @@ class Check:
                 )
             self._finite(z.data, f"the value of {self.it}")
         self.v = [np.asarray(self.rng.standard_normal(z.shape)) for z in outputs]
-        below = nodes_below(*[z._node for z in outputs if z._node is not None])
         nodes = [node for node in below if type(node) is not Leaf]
         self.ops = tuple(sorted({node.op.name for node in nodes}))
         self.analytic = all(node.op.analytic for node in nodes)
         self.linear = bool(nodes) and all(is_linear(node.op) for node in nodes)
         self.size = magnitude([z.data for z in outputs], self.v)
         return xs, outputs
+
+    def _check_reached(self, xs: Sequence[Tensor], below: Sequence[Any]) -> None:
+        """Raise where the function reads a tensor of the caller's instead of its argument: nothing would be checked."""
+        inputs = {x._node: name for x, name in zip(xs, self.names, strict=True)}
+        reached = {inputs[node] for node in below if node in inputs}
+        closed = [self.own[node] for node in below if node in self.own and self.own[node] not in reached]
+        outside = [node for node in below if type(node) is Leaf and node not in inputs]
+        if closed:
+            raise Failure(
+                "missing gradient",
+                f"{self.it} reads the tensor that was passed as {closed[0]}, not its argument: compute "
+                "with the argument, check_gradients(lambda w: mg.functional_call(model, {'weight': w}, x), w)",
+            )
+        if outside and not reached:
+            raise Failure(
+                "missing gradient",
+                f"no input reaches the value of {self.it}, but a tensor of shape {outside[0].shape} that is no "
+                "input does: make it an argument, and compute with the arguments",
+            )
 
     # -- gradients ----------------------------------------------------------------------------
 

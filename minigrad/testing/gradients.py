@@ -101,6 +101,7 @@ def check_gradients(
         )
     names = [f"input {number}" for number in range(len(arrays))]
     check = Check(*in_real_numbers(function, arrays, names), seed=seed, tolerance=(rtol, atol))
+    check.own = {x._node: f"input {n}" for n, x in enumerate(inputs) if isinstance(x, Tensor) and x._node is not None}
     try:
         check.run(order)
     except Failure as failure:

@@ -57,6 +57,24 @@ def test_own_op_in_one_line():
     assert f"{certificate.examples} examples passed: order 1 by complex step" in str(certificate)
 
 
+def test_a_function_that_reads_a_tensor_from_outside_instead_of_its_argument_is_refused():
+    w, x = mg.tensor([1.0, 2.0], requires_grad=True), mg.tensor([3.0, 4.0])
+    for f, inputs in [(lambda c: w * x, [w]), (lambda c, x: w * x, [w, x]), (lambda c: (w * x).sum(), [w * 1.0])]:
+        with pytest.raises(GradientError, match=r"missing gradient: (.* passed as input 0|no input reaches)"):
+            check_gradients(f, *inputs)
+    product = w * x
+    with pytest.raises(GradientError, match="passed as input 0, not its argument"):
+        check_gradients(lambda c: product * 1.0, product)
+    with pytest.raises(GradientError, match=r"no input reaches .* of shape \(2,\)"):
+        check_gradients(lambda a: mg.where(a > 0, w, 0.0), A[:2])
+    # What is constant on purpose, an input that is not used, and a tensor from outside beside the argument.
+    assert check_gradients(lambda c: mg.tensor([1.0], dtype="float64"), w).methods[0] == "constant"
+    assert check_gradients(lambda c: np.floor(c) * w.data, [0.5, 1.5]).methods[0] == "constant"
+    assert check_gradients(lambda c: np.floor(c) * w, [0.5, 1.5]).methods[0] == "constant"
+    assert check_gradients(lambda c, d: c * w.detach(), w, w * 2.0)
+    assert check_gradients(lambda c: c * w, w)
+
+
 # -- complex inputs -------------------------------------------------------------------------------
 
 Z = np.array([1 + 2j, 0.5 - 1j])
