@@ -97,8 +97,8 @@ def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return importlib.import_module(f"minigrad.{name}")
     if name in _HOMES:
-        found = globals()[name] = getattr(importlib.import_module(f"minigrad.{_HOMES[name]}"), name)
-        return found
+        value = globals()[name] = getattr(importlib.import_module(f"minigrad.{_HOMES[name]}"), name)
+        return value
     raise MissingNameError("minigrad", name)
 
 

@@ -65,13 +65,13 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     if create_graph:
         with phase("backward"), differentiating():  # also inside no_grad(): the graph was asked for by name
-            found = walk(seeds, retain=retain, lift=lift, wanted=wanted, route=route)
-            found = {node: uphill(g) for node, g in found.items()}
+            by_node = walk(seeds, retain=retain, lift=lift, wanted=wanted, route=route)
+            by_node = {node: uphill(g) for node, g in by_node.items()}
     else:
         with phase("backward"):
-            found = walk(seeds, retain=retain, wanted=wanted, route=route)
-            found = {node: uphill(g) for node, g in found.items()}
-    gradients = [found.get(x._node) for x in leaves]
+            by_node = walk(seeds, retain=retain, wanted=wanted, route=route)
+            by_node = {node: uphill(g) for node, g in by_node.items()}
+    gradients = [by_node.get(x._node) for x in leaves]
     return [g if g is None or isinstance(g, Tensor) else wrap(g) for g in gradients]
 
 

@@ -106,8 +106,8 @@ def mask(generator: np.random.Generator, shape: tuple[int, ...], keep: float, dt
 
     ``generator`` may be None for the package's own; ``keep`` is in [0, 1].
     """
-    kept = generator.random(shape, np.float32) < keep
-    return kept * np.asarray(1 / keep if keep else 0, dtype)
+    is_kept = generator.random(shape, np.float32) < keep
+    return is_kept * np.asarray(1 / keep if keep else 0, dtype)
 
 
 @drawing

@@ -101,24 +101,24 @@ class Compiled(Repeated):
                     arrays.clear()  # of a tensor whose memory nobody else holds, no graph has it
                     ready.lend(args, kwargs)
                     key_of(args, kwargs, now, arrays)
-                given = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
-                if ready.overlaps.found_among(given) if ready.carries else ready.overlaps.found(arrays):
+                operands = [*arrays, *inputs.values(), *ready.reads()] if inputs or ready.program.reads else arrays
+                if ready.overlaps.found_among(operands) if ready.carries else ready.overlaps.found(arrays):
                     return self._eager(args, kwargs)
                 if self.check or (ready.calls + 1 >= ready.next_audit and self.audit):
                     self._complete()
-                    if ready.program.decisions and not ready.fits(given):  # another program's case
+                    if ready.program.decisions and not ready.fits(operands):  # another program's case
                         missed = True
                         continue
-                    return self._audit_call(key, ready, given, args, kwargs)
+                    return self._audit_call(key, ready, operands, args, kwargs)
                 start = ready.used = time.perf_counter()
-                before = ready.before(given) if ready.may_miss else None
+                before = ready.before(operands) if ready.may_miss else None
                 try:
-                    made = ready.run(*given)
+                    outputs = ready.run(*operands)
                 except ready.raised:
-                    made = MISSED
-                if made is MISSED:  # the step runs as it is written
+                    outputs = MISSED
+                if outputs is MISSED:  # the step runs as it is written
                     if before is not None:
-                        ready.undo(before, given)
+                        ready.undo(before, operands)
                     missed = True
                     if ready.program.decisions:  # perhaps Python decides otherwise: another program's case
                         continue
@@ -126,7 +126,7 @@ class Compiled(Repeated):
                 ready.seconds += time.perf_counter() - start
                 ready.calls += 1
                 self._latest = ready
-                return ready.result(made)
+                return ready.result(outputs)
         if missed and not self._ways.is_to_be_recorded(key):
             return self._eager(args, kwargs)
         return self._anew(key, now, args, kwargs)
@@ -176,10 +176,10 @@ class Compiled(Repeated):
         if instance is None or not hasattr(type(self.function), "__get__"):  # a model is no method
             return self
         name = getattr(self.function, "__name__", "")
-        made = Compiled(self.function.__get__(instance, owner), self.backend, self.check, self.audit, self._options)
+        method = Compiled(self.function.__get__(instance, owner), self.backend, self.check, self.audit, self._options)
         if hasattr(instance, "__dict__") and getattr(type(instance), name, None) is self:
-            vars(instance)[name] = made
-        return made
+            vars(instance)[name] = method
+        return method
 
     def __reduce__(self) -> Any:
         """A copy, or what is unpickled, is the same function without programs: it records them anew."""

@@ -107,14 +107,14 @@ class Ready:
         self._watch()
         return True
 
-    def result(self, made: tuple[Any, ...]) -> Any:
+    def result(self, outputs: tuple[Any, ...]) -> Any:
         """What the function returns, from the outputs of a run."""
         if self._single:
-            return wrap(made[0])
+            return wrap(outputs[0])
         known: dict[Any, Any] = {}
 
         def single(x: Out) -> Any:
-            item = made[x.place]
+            item = outputs[x.place]
             if x.number is not None:
                 return x.number(item)
             return wrap(item) if x.is_tensor else item
@@ -156,8 +156,8 @@ class Ready:
         """See ``Compiled.graph``."""
         shown = self.profile.kernels if self.profile else [kernel((call,), self.listing) for call in self.simplified]
         drawing = importlib.import_module("minigrad.compiler.output.picture")
-        made: Picture = drawing.pictured(self.program, self.listing, shown, title)
-        return made
+        picture: Picture = drawing.pictured(self.program, self.listing, shown, title)
+        return picture
 
     # -- for calls that run both ways -----------------------------------------------------------
 
@@ -169,10 +169,10 @@ class Ready:
 
     def lend(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Hand out the tensors that a run writes into: of what graphs have saved of them, these keep the memory."""
-        given = arrays_among(args, kwargs)
+        arrays = arrays_among(args, kwargs)
         first = len(self.program.of_kind(ARGUMENT)) - len(self.program.reads)  # behind arrays and numbers
         for i in self.written_arguments:
-            x = given[i] if i < first else self.program.reads[i - first].get()
+            x = arrays[i] if i < first else self.program.reads[i - first].get()
             if isinstance(x, Tensor) and type(x._array) is np.ndarray:
                 lend(x)
 
@@ -181,9 +181,9 @@ class Ready:
         bring([*read, *[leaf for leaf, _ in self.program.gradients], *self.program.cleared])
         return list(dict.fromkeys([*[leaf for leaf, _ in self.program.gradients], *self.program.cleared, *read]))
 
-    def _arrays(self, given: list[Any]) -> list[Any]:
+    def _arrays(self, arrays: list[Any]) -> list[Any]:
         own = [value.origin for value in self.program.of_kind(CAPTURE) if value.origin.flags.writeable]
-        return own + [given[i] for i in self.written_arguments]
+        return own + [arrays[i] for i in self.written_arguments]
 
     def state(self, arrays: list[Any]) -> list[Any]:
         """Copies of all that a run with these arguments may change."""
@@ -210,8 +210,8 @@ class Ready:
 
     def put_back_kept(self, state: list[Any]) -> None:
         """The same as it was."""
-        for place, held in zip(self.program.effects, state, strict=True):
-            place.put_back(held)
+        for place, before in zip(self.program.effects, state, strict=True):
+            place.put_back(before)
 
     def put_back(self, state: list[Any], arrays: list[Any]) -> None:
         """The state as it was."""
@@ -239,7 +239,7 @@ class Ready:
     def results(self) -> list[tuple[str, Any]]:
         """Everything a run may have changed, as copies, by name."""
         names, optimizers = self.program.leaf_names, self.listing.optimizers
-        found = [
+        named = [
             (f"the gradient of {names.get(leaf, i)}", np.array(leaf.grad, copy=True))
             for i, leaf in enumerate(self._leaves())
             if leaf.grad is not None
@@ -248,16 +248,15 @@ class Ready:
         work = {id(array) for flat in flats for array in flat.work_arrays}  # nobody's business
         captures = [value for value in self.program.of_kind(CAPTURE) if value.name != "scratch"]
         captures = [value for value in captures if id(value.origin) not in work]
-        found += [(value.name or "an array", value.origin.copy()) for value in captures]
-        found += [("iterations", np.asarray(o.iterations)) for o in optimizers]
-        found += [("missed", np.asarray([*o._missed().values()])) for o in optimizers]
-        found += [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
+        named += [(value.name or "an array", value.origin.copy()) for value in captures]
+        named += [("iterations", np.asarray(o.iterations)) for o in optimizers]
+        named += [("missed", np.asarray([*o._missed().values()])) for o in optimizers]
+        named += [("current_lr", np.asarray(o.current_lr)) for o in optimizers]
         items = self.program.outputs[1] if self.program.effects else ()
         for place, item in zip(self.program.effects, items, strict=True):
-            made: list[Any] = []
-            made += flat(place.made(len(item) if isinstance(item, list) else 1))
-            found += [(place.name, np.asarray(getattr(x, "_array", x))) for x in made]
-        return found
+            contents = [*flat(place.made(len(item) if isinstance(item, list) else 1))]
+            named += [(place.name, np.asarray(getattr(x, "_array", x))) for x in contents]
+        return named
 
 
 def _has_shared(tree: Any) -> bool:

@@ -52,10 +52,10 @@ def bound(programs: dict[Any, list[Ready]], key: Any) -> list[Any]:
     dropped, kind = [], _kind(key)
     if kind != key:
         _drop(programs, {other for other in programs if _kind(other) == kind}, ALIKE)
-    while len(held := [ready for several in programs.values() for ready in several]) > ALIKE:
-        if len(held) <= PROGRAMS and sum(ready.weight for ready in held) <= BYTES:
+    while len(all_ready := [ready for several in programs.values() for ready in several]) > ALIKE:
+        if len(all_ready) <= PROGRAMS and sum(ready.weight for ready in all_ready) <= BYTES:
             break
-        dropped += _drop(programs, set(programs), len(held) - 1)
+        dropped += _drop(programs, set(programs), len(all_ready) - 1)
     return [old for old in dropped if _kind(old) == old]
 
 

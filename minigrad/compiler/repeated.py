@@ -76,29 +76,29 @@ class Repeated(Inspected):
                 "step, or mg.scan"
             )
         steps = _Steps(n, args, kwargs, each)
-        made = Stacked(n)
+        results = Stacked(n)
         with whole_steps() as is_asked:
-            while made.count < n:
-                self._several(steps, made, is_asked)
-                if made.count < n and not is_asked():
-                    given, named = steps.arguments(made.count)
-                    made.add(self(*given, **named))
+            while results.count < n:
+                self._several(steps, results, is_asked)
+                if results.count < n and not is_asked():
+                    positional, named = steps.arguments(results.count)
+                    results.add(self(*positional, **named))
                 if is_asked():
                     raise KeyboardInterrupt
-        return made.result()
+        return results.result()
 
-    def _several(self, steps: _Steps, made: Stacked, is_asked: Callable[[], bool]) -> None:
+    def _several(self, steps: _Steps, results: Stacked, is_asked: Callable[[], bool]) -> None:
         """As many of the next steps as replays can make that are not audited; perhaps none."""
         now = mode()
         if (now is not None and now is not Node) or AS_WRITTEN.get() or (batches_made and active()) or self.check:
             return
         arrays: list[Any] = []
-        given, named = steps.arguments(made.count)
+        positional, named = steps.arguments(results.count)
         if self._varying.any:
-            key, inputs = self._varying.key(given, named, now, arrays)
+            key, inputs = self._varying.key(positional, named, now, arrays)
         else:
-            key, inputs = key_of(given, named, now, arrays), {}
-        several = _Several(steps, made, is_asked, arrays, [*inputs.values()])
+            key, inputs = key_of(positional, named, now, arrays), {}
+        several = _Several(steps, results, is_asked, arrays, [*inputs.values()])
         for ready in self._ready.get(key, ()):
             with ready.lock:
                 if not ready.is_valid():
@@ -106,8 +106,8 @@ class Repeated(Inspected):
                 if ready.written_arguments:
                     arrays.clear()
                     steps.lend(ready)
-                    key_of(*steps.arguments(made.count), now, arrays)
-                before, start = made.count, time.perf_counter()
+                    key_of(*steps.arguments(results.count), now, arrays)
+                before, start = results.count, time.perf_counter()
                 most = min(steps.n - before, ready.next_audit - 1 - ready.calls if self.audit else steps.n)
                 if most < 1 or ready.overlaps.found_among([*steps.whole(arrays), *inputs.values(), *ready.reads()]):
                     return
@@ -115,9 +115,9 @@ class Repeated(Inspected):
                 try:
                     several.run(ready, before + most)
                 finally:
-                    ready.calls += made.count - before
+                    ready.calls += results.count - before
                     ready.seconds += time.perf_counter() - start
-                if made.count > before:
+                if results.count > before:
                     return
 
 
@@ -132,47 +132,47 @@ class _Several:
 
     def run(self, ready: Ready, end: int) -> None:
         """Steps up to one of them, as long as a replay may run them; in machine code where that is possible."""
-        loop, made, first = ready.built.loop, self._made, self._made.count
+        loop, results, first = ready.built.loop, self._made, self._made.count
         strides = [*self._steps.strides(self._arrays), *[0] * len(self._numbers)]
         count = 1 + int(_PATIENCE * 1e6 / ready.microseconds) if ready.microseconds else 1
-        while loop is not None and made.count < end and not self._is_asked():
-            if made.count > first and not ready.is_valid():
+        while loop is not None and results.count < end and not self._is_asked():
+            if results.count > first and not ready.is_valid():
                 return
-            given = [*self._steps.arrays(made.count, self._arrays), *self._numbers]
+            arrays = [*self._steps.arrays(results.count, self._arrays), *self._numbers]
             start = time.perf_counter()
-            found = loop(min(count, end - made.count), given, strides)
-            if found is None:
+            ran = loop(min(count, end - results.count), arrays, strides)
+            if ran is None:
                 break
-            count = 1 + int(_PATIENCE * max(found.steps, 1) / max(time.perf_counter() - start, 1e-9))
-            if found.steps:
-                made.add_block(found.steps, _block(ready, found))
-            if found.missed:
+            count = 1 + int(_PATIENCE * max(ran.steps, 1) / max(time.perf_counter() - start, 1e-9))
+            if ran.steps:
+                results.add_block(ran.steps, _block(ready, ran))
+            if ran.missed:
                 return
-        while made.count < end and not self._is_asked() and (made.count == first or ready.is_valid()):
-            if not self._in_python(ready, made.count > first):
+        while results.count < end and not self._is_asked() and (results.count == first or ready.is_valid()):
+            if not self._in_python(ready, results.count > first):
                 return
 
     def _in_python(self, ready: Ready, looks: bool) -> bool:
         """One step, with what it reads in Python; whether it was made."""
-        given = [*self._steps.arrays(self._made.count, self._arrays), *self._numbers, *ready.reads()]
-        if looks and ready.carries and ready.overlaps.found_among(given):
+        arrays = [*self._steps.arrays(self._made.count, self._arrays), *self._numbers, *ready.reads()]
+        if looks and ready.carries and ready.overlaps.found_among(arrays):
             return False
-        before = ready.before(given) if ready.may_miss else None
+        before = ready.before(arrays) if ready.may_miss else None
         try:
-            found = ready.run(*given)
+            outputs = ready.run(*arrays)
         except ready.raised:
-            found = MISSED
-        if found is MISSED:
+            outputs = MISSED
+        if outputs is MISSED:
             if before is not None:
-                ready.undo(before, given)
+                ready.undo(before, arrays)
             return False
-        self._made.add(ready.result(found))
+        self._made.add(ready.result(outputs))
         return True
 
 
-def _block(ready: Ready, found: Any) -> Any:
+def _block(ready: Ready, ran: Any) -> Any:
     """The result of several steps: the structure of one, with all steps in the place of each output."""
-    arrays, rates = iter(found.outputs), iter(found.told)
+    arrays, rates = iter(ran.outputs), iter(ran.told)
 
     def out(x: Any) -> Any:
         if isinstance(x, Told):

@@ -35,14 +35,14 @@ def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: n
                 )
             else:
                 args, kwargs = call.given(known.__getitem__)
-                made = list(flat(on_numpy(call.function, args, kwargs)))
+                results = list(flat(on_numpy(call.function, args, kwargs)))
                 if noise is not None and not call.writes:
-                    given = [x for x in flat(args) if isinstance(x, (np.ndarray, np.generic, float))]
-                    made = [
-                        nudged(x, given, noise) if value.root is value else x
-                        for x, value in zip(made, call.results, strict=False)
+                    operands = [x for x in flat(args) if isinstance(x, (np.ndarray, np.generic, float))]
+                    results = [
+                        nudged(x, operands, noise) if value.root is value else x
+                        for x, value in zip(results, call.results, strict=False)
                     ]
-                known.update(zip(call.results, made, strict=False))
+                known.update(zip(call.results, results, strict=False))
     for leaf, value in program.gradients:
         leaf.grad = np.asarray(known[value])
     for leaf in program.cleared:
@@ -50,7 +50,7 @@ def interpreted(calls: list[Call], program: Program, arrays: list[Any], noise: n
     return tuple([known[value] for value in values_in(program.outputs)])
 
 
-def nudged(x: Any, given: list[Any], noise: np.random.Generator) -> Any:
+def nudged(x: Any, operands: list[Any], noise: np.random.Generator) -> Any:
     """Numbers moved by about their last place, up or down; those that were only taken from ``given`` are exact.
 
     The largest of moved numbers is one of them in any arithmetic, and formulas ask for it (``x == z``).
@@ -58,8 +58,8 @@ def nudged(x: Any, given: list[Any], noise: np.random.Generator) -> Any:
     if getattr(x, "dtype", np.dtype(bool)).kind not in "fc":
         return x
     steps = noise.choice([-2.0, 2.0], np.shape(x))
-    if given:
-        steps *= ~np.isin(x, np.concatenate([np.ravel(one) for one in given]))
+    if operands:
+        steps *= ~np.isin(x, np.concatenate([np.ravel(one) for one in operands]))
     return (x * (1 + np.finfo(x.dtype).eps * steps)).astype(x.dtype)
 
 

@@ -48,25 +48,27 @@ def counting(optimizers: list[Any]) -> list[Any]:
 
 def counts_of(x: Any) -> dict[str, Any]:
     """The counts of one of these."""
-    return {key: held for key, held in vars(x).items() if isinstance(held, COUNTS)}
+    return {key: value for key, value in vars(x).items() if isinstance(value, COUNTS)}
 
 
-def remembered(reach: Reach, given: Any) -> Callable[[], None]:
+def remembered(reach: Reach, arguments: Any) -> Callable[[], None]:
     """What puts tensors, gradients, arrays, optimizers and generators back as they are now; also arguments."""
     leaves = {tensor._node: None for tensor in reach.tensors if isinstance(tensor._node, Leaf)}
     gradients = [(leaf, leaf.grad, None if leaf.grad is None else leaf.grad.copy()) for leaf in leaves]
     tensors = [(tensor, tensor._array, tensor._node) for tensor in reach.tensors]
     flats = [flat for optimizer in reach.optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
-    found = [array for _, array in reach.arrays] + [array for flat in flats for array in flat.state.values()]
-    given = (given, [held.get() for held in reach.counters.values()])
-    mapped_all(lambda x: found.append(np.asarray(getattr(x, "_array", x))) if hasattr(x, "dtype") else None, given)
-    arrays = [(array, array.copy()) for array in {id(x): x for x in found}.values() if array.flags.writeable]
+    reached = [array for _, array in reach.arrays] + [array for flat in flats for array in flat.state.values()]
+    arguments = (arguments, [counter.get() for counter in reach.counters.values()])
+    mapped_all(
+        lambda x: reached.append(np.asarray(getattr(x, "_array", x))) if hasattr(x, "dtype") else None, arguments
+    )
+    arrays = [(array, array.copy()) for array in {id(x): x for x in reached}.values() if array.flags.writeable]
     counts = [(x, counts_of(x)) for x in counting(reach.optimizers)]
     layouts = [(optimizer, optimizer._flats, [*optimizer._apart]) for optimizer in reach.optimizers]
     bits = [(generator, generator.state) for _, generator in reach.generators]
     package = [(generator.bit_generator, generator.bit_generator.state) for generator in random.package_generator]
     streams = [(stream, state_of(stream)) for stream in reach.streams]
-    kept = [(held, held.get()) for held in reach.counters.values()]
+    numbers = [(counter, counter.get()) for counter in reach.counters.values()]
     grown = [(reads.original, list(reads.original)) for reads in reach.spied.values() if is_sequence(reads.original)]
 
     def put_back() -> None:
@@ -78,15 +80,15 @@ def remembered(reach: Reach, given: Any) -> Callable[[], None]:
             leaf.grad = gradient
             if was is not None and gradient is not None and gradient.flags.writeable:
                 gradient[...] = was
-        for x, held in counts:
-            vars(x).update(held)
+        for x, values in counts:
+            vars(x).update(values)
         for optimizer, laid, apart in layouts:
             optimizer._flats, optimizer._apart = laid, apart
         for generator, state in (*bits, *package):
             generator.state = state
         for stream, state in streams:
             to_state(stream, state)
-        for place, number in kept:
+        for place, number in numbers:
             place.put(number)
         for items, before in grown:
             if len(items) != len(before) or not all(map(is_, items, before)):

@@ -75,8 +75,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     @data.setter
     def data(self, value: ArrayLike) -> None:
-        given = lend(value) if isinstance(value, Tensor) else detached(value)
-        new = as_data(given, None if hasattr(value, "dtype") else self.dtype)
+        source = lend(value) if isinstance(value, Tensor) else detached(value)
+        new = as_data(source, None if hasattr(value, "dtype") else self.dtype)
         share(new)
         assign(self, new)
 

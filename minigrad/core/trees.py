@@ -140,33 +140,33 @@ def mapped_by_path(function: Callable[[str, Any], Any], value: Any, path: str) -
     return rebuilt(value, (function(place, leaf) for place, leaf in leaves(value, path)))
 
 
-def aligned(given: Any, like: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
+def aligned(tree: Any, like: Any, name: str) -> Iterator[tuple[str, Any, Any]]:
     """(path, item of ``given``, leaf of ``like``) for every leaf of ``like``, where ``given`` has its structure.
 
     Lists and tuples stand for each other. Raises ``ShapeError`` where the structures differ; ``name`` is
     what ``given`` is called there.
     """
     if like is None:
-        if given is not None:
-            raise _other_structure(name, "None", given)
+        if tree is not None:
+            raise _other_structure(name, "None", tree)
     elif isinstance(like, dict):
-        if not isinstance(given, Mapping) or given.keys() != like.keys():
-            raise _other_structure(name, f"a dict with the keys {', '.join(map(repr, like))}", given)
+        if not isinstance(tree, Mapping) or tree.keys() != like.keys():
+            raise _other_structure(name, f"a dict with the keys {', '.join(map(repr, like))}", tree)
         for key, item in like.items():
-            yield from aligned(given[key], item, f"{name}[{key!r}]")
+            yield from aligned(tree[key], item, f"{name}[{key!r}]")
     elif isinstance(like, (list, tuple)):
-        if not isinstance(given, (list, tuple)) or len(given) != len(like):
-            raise _other_structure(name, f"a {type(like).__name__} of {len(like)}", given)
+        if not isinstance(tree, (list, tuple)) or len(tree) != len(like):
+            raise _other_structure(name, f"a {type(like).__name__} of {len(like)}", tree)
         for i, item in enumerate(like):
-            yield from aligned(given[i], item, f"{name}[{i}]")
+            yield from aligned(tree[i], item, f"{name}[{i}]")
     elif is_record(like):
-        if type(given) is not type(like):
-            raise _other_structure(name, f"a {type(like).__name__}", given)
+        if type(tree) is not type(like):
+            raise _other_structure(name, f"a {type(like).__name__}", tree)
         for field in dataclasses.fields(like):
             path = f"{name}.{field.name}"
-            yield from aligned(getattr(given, field.name), getattr(like, field.name), path)
+            yield from aligned(getattr(tree, field.name), getattr(like, field.name), path)
     else:
-        yield name, given, like
+        yield name, tree, like
 
 
 def _other_structure(name: str, expected: str, given: Any) -> ShapeError:

@@ -40,7 +40,7 @@ _reference = weakref.ref
 def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
     """Remember that ``tensor``, just made from ``source`` by an op (None: detached), is a view, if they share memory.
 
-    It costs a quarter of a microsecond for each view, which is why what is noted are tuples and lists.
+    It costs half a microsecond for each view, so what is noted are tuples and lists.
     """
     array, whole = tensor._array, source._array
     if type(array) is not _Array:  # mg.compile records

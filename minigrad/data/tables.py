@@ -72,15 +72,15 @@ def read_csv(
     if target not in names:
         raise DataError(f"{path} has no column {target!r}: its first line names {_listed(names)}")
     rows = _complete(path, names, rows, missing)
-    held = {name: [cells[place] for _, cells in rows] for place, name in enumerate(names)}
+    texts = {name: [cells[place] for _, cells in rows] for place, name in enumerate(names)}
     columns: list[str] = []
     values: list[np.ndarray] = []
     for name in (name for name in names if name != target):
-        for column, one in _as_numbers(path, name, held[name]).items():
+        for column, one in _as_numbers(path, name, texts[name]).items():
             columns.append(column)
             values.append(one)
     X = np.stack([_narrowed(path, column, one) for column, one in zip(columns, values, strict=True)], 1)
-    y, classes = _answers(path, target, held[target], numbers)
+    y, classes = _answers(path, target, texts[target], numbers)
     return Table(X, y, columns, classes)
 
 

@@ -165,10 +165,10 @@ def _mixed(weight: Any, x: Any, groups: int) -> Any:
 def _finite(function: Any, otherwise: Any, *arguments: Any) -> Any:
     """What ``function`` makes in tiles; where it is not finite, as inf less inf is NaN, what ``otherwise`` makes."""
     with np.errstate(over="ignore", invalid="ignore"):
-        made = function(*arguments)
-        flat = made.ravel("K")
+        result = function(*arguments)
+        flat = result.ravel("K")
         is_finite = np.vdot(flat, flat) < math.inf
-    return made if is_finite else otherwise(*arguments, 1)
+    return result if is_finite else otherwise(*arguments, 1)
 
 
 def _by_windows(x: Any, weight: Any, window: Window, groups: int) -> Any:

@@ -194,9 +194,9 @@ def _one_more_each(ufunc: Any, x: Any, order: Any, starts: Any) -> Any:
         begins = np.cumsum(left) - left
         places = np.repeat(starts[:going] + FEW - begins, left) + np.arange(left.sum())
         z[:going] = ufunc(z[:going], ufunc.reduceat(x[order[places]], begins, 0))
-    found = np.empty_like(z)
-    found[longest_first] = z
-    return found
+    reduced = np.empty_like(z)
+    reduced[longest_first] = z
+    return reduced
 
 
 @numpy_function

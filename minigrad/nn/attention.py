@@ -137,10 +137,10 @@ class MultiheadAttention(Module):
             "key_padding_mask": (padding, [(batch, keys)]),
         }
         masks = []
-        for name, (given, shapes) in known.items():
-            if given is None:
+        for name, (value, shapes) in known.items():
+            if value is None:
                 continue
-            mask = given if hasattr(given, "_node") and given.requires_grad else as_array(detached(given))
+            mask = value if hasattr(value, "_node") and value.requires_grad else as_array(detached(value))
             if mask.dtype.kind not in "bf":
                 raise DTypeError(f"{name} is of bools (True: not attended to) or floats, got dtype {mask.dtype}")
             if mask.shape not in shapes:

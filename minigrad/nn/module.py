@@ -86,12 +86,12 @@ class Module:
         super().__init_subclass__(**options)
         refuse_shared(cls, Module)
 
-    def __new__(cls, *given: Any, **options: Any) -> Self:
+    def __new__(cls, *args: Any, **options: Any) -> Self:
         """A new module; an option of another framework that it does not take is refused with what to write."""
-        if given or options:
-            check_options(cls, given, options)
+        if args or options:
+            check_options(cls, args, options)
             if cls.__init__.__module__.startswith(_ROOM):  # what a user's own class takes is its own affair
-                check_flags(cls.__name__, cls.__init__, given, options)
+                check_flags(cls.__name__, cls.__init__, args, options)
         return object.__new__(cls)
 
     def _name_layer(self, error: MinigradError) -> None:
@@ -168,9 +168,9 @@ class Module:
         entered, apart = {id(self): True}, _Apart()
         above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _members_in(vars(self), apart))]
         while above:  # not by recursion: modules may be chained deeper than Python calls
-            module, path, found = above[-1]
+            module, path, members = above[-1]
             apart.path = path
-            for name, value in found:
+            for name, value in members:
                 yield path + name, value
                 if isinstance(value, Module) and not entered.get(id(value)):
                     entered[id(value)] = True
@@ -350,10 +350,10 @@ class _Apart(list[tuple[str, Any, Any]]):
 
     path = ""  # of the module that is gone through
 
-    def require(self, found: set[int]) -> None:
+    def require(self, elsewhere: set[int]) -> None:
         """Raise ``StateError`` for what is found nowhere else, and would be neither learned nor saved."""
         for name, holder, member in self:
-            if id(member) not in found:
+            if id(member) not in elsewhere:
                 raise StateError(
                     f"{name} is a {type(holder).__name__} with a {type(member).__name__} in it, which would not be "
                     "learned or saved: parameters are found in attributes, lists, tuples and dicts; write a list"

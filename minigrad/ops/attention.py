@@ -174,8 +174,8 @@ def _formula(argument: int) -> Callable[..., Any]:
         def calculate() -> Any:
             return attention_back(g, query, key, value, mask, detached(z), detached(logs), causal, scale)
 
-        found = calculate() if shared is None else shared.of(g, calculate)
-        return parts(found, *_shapes(query, key, value))[argument]
+        gradients = calculate() if shared is None else shared.of(g, calculate)
+        return parts(gradients, *_shapes(query, key, value))[argument]
 
     return formula
 

@@ -227,11 +227,11 @@ def polyfit(
         powers, values = powers * w[:, None], values * (w[:, None] if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, 0))
     powers = powers / scale
-    found = lstsq(powers, values, rcond)
-    coefficients = found.solution / (scale[:, None] if y.ndim == 2 else scale)
+    fit = lstsq(powers, values, rcond)
+    coefficients = fit.solution / (scale[:, None] if y.ndim == 2 else scale)
     if full:
-        return coefficients, found.residuals, found.rank, found.singular_values, rcond
-    if is_true(found.rank != deg + 1, np.any):
+        return coefficients, fit.residuals, fit.rank, fit.singular_values, rcond
+    if is_true(fit.rank != deg + 1, np.any):
         warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning)
     if not cov:
         return coefficients
@@ -240,5 +240,5 @@ def polyfit(
     if not (isinstance(cov, str) and cov == "unscaled"):
         if len(x) <= deg + 1:
             raise HyperparameterError("polyfit: for a scaled covariance there must be more points than coefficients")
-        factor = found.residuals / (len(x) - deg - 1)
+        factor = fit.residuals / (len(x) - deg - 1)
     return coefficients, (spread if y.ndim == 1 else spread[:, :, None]) * factor

@@ -146,6 +146,6 @@ def one_hot(labels: Any, classes: int | None = None, dtype: Any = None, **foreig
         raise TypeError("one_hot(labels, classes): say how many classes there are, as in mg.one_hot(labels, 3)")
     if getattr(labels, "requires_grad", False):
         raise GraphError("labels have no gradient: write labels.detach() to leave the graph on purpose")
-    found, count = _segment_ids("labels", labels, classes)
-    rows: np.ndarray = as_array(found[..., None] == np.arange(count)).astype(dtype or get_default_dtype())
+    ids, count = _segment_ids("labels", labels, classes)
+    rows: np.ndarray = as_array(ids[..., None] == np.arange(count)).astype(dtype or get_default_dtype())
     return rows

@@ -43,9 +43,9 @@ class FunctionMetric(Metric):
         """The result of the function, a number or an array; NaN where there was nothing."""
         if not self.predictions:
             return float("nan")
-        given = mapped(wrap, _concatenation(self.predictions)), _concatenation(self.targets)
-        made = self.function(*(reversed(given) if takes_targets_first(self.function) else given))
-        array = made._array if isinstance(made, Tensor) else made
+        arguments = mapped(wrap, _concatenation(self.predictions)), _concatenation(self.targets)
+        score = self.function(*(reversed(arguments) if takes_targets_first(self.function) else arguments))
+        array = score._array if isinstance(score, Tensor) else score
         return array.item() if getattr(array, "size", 0) == 1 else array
 
     def __repr__(self) -> str:

@@ -61,8 +61,8 @@ def counted(
             f"{metric} takes one label for each row of scores: got predictions of shape {scores.shape} and targets of "
             f"shape {true.shape}{on_axis_1(true.shape, scores.shape)}"
         )
-    kept = true != ignore_index
-    return scores[kept], true[kept]
+    mask = true != ignore_index
+    return scores[mask], true[mask]
 
 
 def best(scores: np.ndarray, targets: Any, metric: str) -> tuple[np.ndarray, np.ndarray]:

@@ -152,11 +152,11 @@ class Run:
                 sums.begin()
             try:
                 if whole is not None:
-                    *made, norm = whole(optimizer, trainer.clip_norm, model, loss, x, y)
+                    *outputs, norm = whole(optimizer, trainer.clip_norm, model, loss, x, y)
                 else:
                     self._note_buffers()
-                    made = [*compute(model, loss, x, y)]
-                value, total, predictions, count, is_sum = made
+                    outputs = [*compute(model, loss, x, y)]
+                value, total, predictions, count, is_sum = outputs
             except NothingCountsError:  # a batch of padding: the others of the step go on without it
                 trainer.batch += 1
                 self._restore_buffers(self._before)
@@ -204,8 +204,8 @@ class Run:
 
     def _restore_buffers(self, values: list[np.ndarray]) -> None:
         """Put back what the buffers held."""
-        for buffer, held in zip(self.buffers, values, strict=True):
-            writable(buffer)[...] = held
+        for buffer, before in zip(self.buffers, values, strict=True):
+            writable(buffer)[...] = before
 
     def _update(self, sums: Sums | None, is_stepped: bool, norm: Any) -> None:
         """Make the optimizer's step, unless the program has (``is_stepped``), then call the callbacks.

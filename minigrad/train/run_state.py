@@ -164,15 +164,15 @@ class RunState:
         whole = isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "to_numpy")
         batches = Batches([(data,)] if whole else data, self.dtype(), "data")
         with evaluating(self.model), no_grad():
-            made = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
-        if not made:
+            outputs = [self.model(*x) if type(x) is tuple else self.model(x) for x in batches.inputs()]
+        if not outputs:
             raise StateError("there is nothing to predict: data gave no batch")
-        if not isinstance(made[0], Tensor):
+        if not isinstance(outputs[0], Tensor):
             raise DTypeError(
                 f"predict takes a model that gives one Tensor for a batch, and {type(self.model).__name__} gives a "
-                f"{type(made[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
+                f"{type(outputs[0]).__name__}: call the model itself, in model.eval() and with mg.no_grad()"
             )
-        return np.concatenate([np.asarray(z._array) for z in made], 0)
+        return np.concatenate([np.asarray(z._array) for z in outputs], 0)
 
     # -- its parts ----------------------------------------------------------------------------
 
@@ -199,9 +199,9 @@ class RunState:
         return programs
 
     def _program(self, function: Callable[..., Any], backend: str) -> Compiled:
-        made: Compiled = compiled(function, backend=backend, devices=self.devices)
-        made.settles = not is_exact(backend)  # a run that goes on has the same bits
-        return made
+        program: Compiled = compiled(function, backend=backend, devices=self.devices)
+        program.settles = not is_exact(backend)  # a run that goes on has the same bits
+        return program
 
     def modules(self) -> dict[str, Any]:
         """The parts that may have weights, by name."""

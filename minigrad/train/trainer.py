@@ -185,7 +185,7 @@ class Trainer(RunState):
         of_trainer = isinstance(saved, Mapping) and saved.keys() == state.of_run(self).keys()
         if not of_trainer or saved["format"] != state.FORMAT:
             raise StateError(f"{checkpoints.folder} holds no checkpoints of a Trainer")
-        given = settings.of_script(self)
+        of_script = settings.of_script(self)
         state.note_base(self)
         try:
             state.load(self, saved)
@@ -193,7 +193,7 @@ class Trainer(RunState):
             error.add_note(resuming.elsewhere(checkpoints))
             raise
         self.continuation.saved = saved if len(self.continuation.fits) > 1 else None
-        self.continuation.given = given, settings.options(self)
+        self.continuation.given = of_script, settings.options(self)
         self.continuation.folders.add(resuming.key(checkpoints.folder))
         state.check_versions(saved["versions"])
         return True
@@ -257,8 +257,8 @@ def _check_parts(model: Any, optimizer: Any, loss: Any, metrics: Any) -> None:
             f"Trainer: a metric is called {taken[0]!r}, which the history has of its own: set metric.name to another"
         )
     learned = {id(p) for p in model.parameters()}
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if learned and not learned & held:
+    in_optimizer = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if learned and not learned & in_optimizer:
         raise StateError("Trainer: the optimizer holds no parameter of the model: make it of model.parameters()")
 
 
@@ -285,12 +285,12 @@ def _check_held(model: Module, optimizer: Any, loss: Any) -> None:
     """Warn of a model whose layers were exchanged after its optimizer was made: the new ones would not be trained."""
     learned = model.named_parameters()
     others = {id(p) for part in (model, loss) if isinstance(part, Module) for p in part.parameters()}
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    left_out = [name for name, p in learned if p.requires_grad and id(p) not in held]
-    if left_out and held - others:
+    own = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    left_out = [name for name, p in learned if p.requires_grad and id(p) not in own]
+    if left_out and own - others:
         warn(
             f"the optimizer does not hold {', '.join(left_out[:3])}{' ...' if len(left_out) > 3 else ''}, and holds "
-            f"{len(held - others)} parameters that the model has no more: make the optimizer anew after a layer was "
+            f"{len(own - others)} parameters that the model has no more: make the optimizer anew after a layer was "
             "exchanged, optim.Adam(model.parameters())"
         )
 

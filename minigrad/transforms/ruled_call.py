@@ -47,9 +47,9 @@ class RuledCall:
 
     def result(self) -> Any:
         """What the function returns; its Tensors lead back to those among the arguments."""
-        found = [x for _, x in leaves(self._args)]
+        values = [x for _, x in leaves(self._args)]
         refuse_modules(self._name, self._args)
-        tensors = [x for x in found if isinstance(x, Tensor)]
+        tensors = [x for x in values if isinstance(x, Tensor)]
         packed = _ruled(*tensors, ruled=self)
         if len(self._outputs) == 1:
             items = [packed]
@@ -91,39 +91,39 @@ class RuledCall:
         args = self._with(x if isinstance(x, Tensor) else wrap(x) for x in xs)
         result = self._in_structure(z if record else wrap(z), itself)
         cotangent = self._in_structure(g if record else wrap(g), nothing)
-        found = self._pull(args, result, None if record else self._saved, cotangent, *only)
+        by_argument = self._pull(args, result, None if record else self._saved, cotangent, *only)
         if only:
-            args, found = tuple([args[n] for n in only]), (found,)
-        if not isinstance(found, (tuple, list)) or len(found) != len(args):
-            count = len(found) if isinstance(found, (tuple, list)) else type(found).__name__
+            args, by_argument = tuple([args[n] for n in only]), (by_argument,)
+        if not isinstance(by_argument, (tuple, list)) or len(by_argument) != len(args):
+            count = len(by_argument) if isinstance(by_argument, (tuple, list)) else type(by_argument).__name__
             raise ShapeError(
                 f"the rule of {self._name} gives a tuple with a gradient for each argument, or None for none: expected "
                 f"{len(args)}, got {count}"
             )
         gradients = []
-        for number, (item, arg) in enumerate(zip(found, args, strict=True)):
+        for number, (item, arg) in enumerate(zip(by_argument, args, strict=True)):
             pairs: Any = (
                 ((n, None, x) for n, x in leaves(arg)) if item is None else aligned(item, arg, f"gradient {number}")
             )
-            gradients += [self._checked(name, given, x) for name, given, x in pairs if isinstance(x, Tensor)]
+            gradients += [self._checked(name, gradient, x) for name, gradient, x in pairs if isinstance(x, Tensor)]
         return gradients if record else [x._array for x in gradients]
 
-    def _checked(self, name: str, given: Any, x: Tensor) -> Tensor:
+    def _checked(self, name: str, gradient: Any, x: Tensor) -> Tensor:
         """A gradient as a Tensor of the shape of what it is for."""
-        if given is None:
+        if gradient is None:
             return around(np.zeros(x.shape, x.dtype))
-        if isinstance(given, Stand):  # for an array of a program, or of each member of a batch
-            given = wrap(given)
-        array = None if isinstance(given, Tensor) else numbers_of(given)
+        if isinstance(gradient, Stand):  # for an array of a program, or of each member of a batch
+            gradient = wrap(gradient)
+        array = None if isinstance(gradient, Tensor) else numbers_of(gradient)
         if array is not None and x.dtype.kind == "f":
             array = np.real(array)  # of a real argument, as in the walk
-        found: Tensor = given if array is None else around(np.asarray(array, x.dtype))
-        if found.shape != x.shape:
+        checked: Tensor = gradient if array is None else around(np.asarray(array, x.dtype))
+        if checked.shape != x.shape:
             raise ShapeError(
-                f"the rule of {self._name} gives {name} of shape {found.shape} for an argument of shape {x.shape}: "
+                f"the rule of {self._name} gives {name} of shape {checked.shape} for an argument of shape {x.shape}: "
                 "return it in the argument's shape"
             )
-        return found
+        return checked
 
     def _with(self, tensors: Any) -> tuple[Any, ...]:
         """The arguments with the next of these in place of each Tensor."""

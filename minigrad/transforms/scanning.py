@@ -271,9 +271,9 @@ class Loop(RunAgain):
 
         def back(later: Any, at: Any) -> Any:
             (of_state, sums), (state, x, of_y) = later, at
-            found = self._pulled(state, x, [*of_state, *of_y], is_recording())
-            count, more = len(of_state), len(found) - len(sums)
-            return (found[:count], [s + d for s, d in zip(sums, found[more:], strict=True)]), found[count:more]
+            pulled = self._pulled(state, x, [*of_state, *of_y], is_recording())
+            count, more = len(of_state), len(pulled) - len(sums)
+            return (pulled[:count], [s + d for s, d in zip(sums, pulled[more:], strict=True)]), pulled[count:more]
 
         batches = tuple(sorted({*self.batches, *active()}, key=lambda batch: batch.number))
         with enable_grad() if record else no_grad(), inside(batches):

@@ -258,8 +258,8 @@ def make_ggnvp(f: Function, g: Function = _half_of_squares, f_argnum: int = 0) -
 
 def grad_named(fun: Function, argname: str) -> Function:
     """``grad`` with respect to a parameter by its name."""
-    made: Function = grad(fun, list(inspect.signature(fun).parameters).index(argname))
-    return made
+    gradient: Function = grad(fun, list(inspect.signature(fun).parameters).index(argname))
+    return gradient
 
 
 def multigrad_dict(fun: Function) -> Function:

@@ -55,11 +55,11 @@ class Rules:
 
     def gradients(self, argnums: Sequence[int], g: Any, z: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """The gradients with respect to these arguments, by number, given that of the result z; None for zeros."""
-        found = {n: maker and maker(z, *args, **kwargs)(g) for n, maker in self.pull.items() if n in argnums}
-        others = tuple([n for n in argnums if n not in found])
+        by_number = {n: maker and maker(z, *args, **kwargs)(g) for n, maker in self.pull.items() if n in argnums}
+        others = tuple([n for n in argnums if n not in by_number])
         if others and self.pull_any is not None:
-            return {**found, **dict(zip(others, self.pull_any(others, z, args, kwargs)(g), strict=True))}
-        return {**found, **{n: self._by_own(n, g, z, args, kwargs) for n in others}}
+            return {**by_number, **dict(zip(others, self.pull_any(others, z, args, kwargs)(g), strict=True))}
+        return {**by_number, **{n: self._by_own(n, g, z, args, kwargs) for n in others}}
 
     def _pulls(self, argnum: int) -> bool:
         """Whether there is a rule for reverse mode, somebody's or the function's own."""
@@ -148,21 +148,21 @@ def primitive(f: Function) -> Function:
             if not rules.knows(argnum):
                 raise NoRuleError(f"{name} has no gradient with respect to argument {argnum}: give it by defvjp")
 
-        def run(*given: Any) -> tuple[Any, Any]:
-            result = _on_values(lambda *values: mapped(_as_numpy, f(*values, **options)), given)
+        def run(*arguments: Any) -> tuple[Any, Any]:
+            result = _on_values(lambda *values: mapped(_as_numpy, f(*values, **options)), arguments)
             return result, ()
 
-        def pull(given: tuple[Any, ...], z: Any, saved: Any, g: Any) -> Any:
+        def pull(arguments: tuple[Any, ...], z: Any, saved: Any, g: Any) -> Any:
             g = mapped_all(lambda part: 0.0 if part is None else part, g)  # of integers, as in autograd
 
-            def gradients(g: Any, z: Any, given: Any) -> Any:
-                found = rules.gradients(wanted, g, z, given, options)
-                return [found.get(n) for n in range(len(given))]
+            def gradients(g: Any, z: Any, arguments: Any) -> Any:
+                by_number = rules.gradients(wanted, g, z, arguments, options)
+                return [by_number.get(n) for n in range(len(arguments))]
 
             # Where the backward pass is recorded, nothing is saved, and the rule gets tensors.
             if saved is None and all(map(rules.pushes, wanted)):
-                return _in_both_modes(rules, wanted, gradients, options, (g, z, given))
-            return gradients(g, z, given) if saved is None else _on_values(gradients, (g, z, given))
+                return _in_both_modes(rules, wanted, gradients, options, (g, z, arguments))
+            return gradients(g, z, arguments) if saved is None else _on_values(gradients, (g, z, arguments))
 
         return RuledCall(name, run, pull, mapped(own, args)).result()
 
@@ -180,11 +180,11 @@ def _in_both_modes(
         return mapped(_as_numpy, _on_values(gradients, values)), ()
 
     def tangents(ts: Any, z: Any, args: Sequence[Any]) -> Any:
-        found = [rules.tangent(n, ts[n], z, args, options) for n in wanted if ts[n] is not None]
-        return functools.reduce(_sum, found, None)
+        terms = [rules.tangent(n, ts[n], z, args, options) for n in wanted if ts[n] is not None]
+        return functools.reduce(_sum, terms, None)
 
-    def pull(given: tuple[Any, ...], result: Any, saved: Any, ts: Any, number: int) -> Any:
-        g, z, args = given
+    def pull(arguments: tuple[Any, ...], result: Any, saved: Any, ts: Any, number: int) -> Any:
+        g, z, args = arguments
         if number == 0:
             return tangents(ts, z, args) if saved is None else _on_values(tangents, (ts, z, args))
         others = (z, args)[number - 1]
@@ -192,8 +192,8 @@ def _in_both_modes(
 
         def of_others(*tensors: Any) -> Any:
             changed = with_tensors(others, tensors)
-            found = gradients(g, *((changed, args) if number == 1 else (z, changed)))
-            return [x for _, x in leaves(found) if np.result_type(x).kind in "fc"]
+            parts = gradients(g, *((changed, args) if number == 1 else (z, changed)))
+            return [x for _, x in leaves(parts) if np.result_type(x).kind in "fc"]
 
         cotangents = [t for _, t in leaves(ts) if t is not None]
         return with_tensors(others, vjp(of_others, *moving)[1](cotangents), nothing)

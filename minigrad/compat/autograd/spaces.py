@@ -58,9 +58,9 @@ class VSpace:
 
     def randn(self) -> Any:
         """Normal random numbers of the package's generator."""
-        found = drawn(None, "normal", 0.0, 1.0, self.shape)
+        numbers = drawn(None, "normal", 0.0, 1.0, self.shape)
         return np.asarray(
-            found + 1j * drawn(None, "normal", 0.0, 1.0, self.shape) if self.iscomplex else found, self.dtype
+            numbers + 1j * drawn(None, "normal", 0.0, 1.0, self.shape) if self.iscomplex else numbers, self.dtype
         )
 
     def add(self, x: Any, y: Any) -> Any:

@@ -32,17 +32,17 @@ def check_grads(
 
     def check(*args: Any, **kwargs: Any) -> GradientReport:
         places = [argnum] if isinstance(argnum, int) else list(argnum)
-        given, unflatten = flatten([args[place] for place in places])
-        is_complex = np.iscomplexobj(given)
+        start, unflatten = flatten([args[place] for place in places])
+        is_complex = np.iscomplexobj(start)
 
         def of_real_numbers(v: Any) -> Any:
-            v = v[: len(given)] + 1j * v[len(given) :] if is_complex else v
+            v = v[: len(start)] + 1j * v[len(start) :] if is_complex else v
             whole = list(args)
             for place, x in zip(places, unflatten(v), strict=True):
                 whole[place] = x
             return _real_vector(f(*whole, **kwargs))
 
-        vector = np.concatenate([np.real(given), np.imag(given)]) if is_complex else given
+        vector = np.concatenate([np.real(start), np.imag(start)]) if is_complex else start
         return check_gradients(of_real_numbers, vector, order=order, rtol=1e-6, atol=1e-6)
 
     return check

@@ -263,9 +263,9 @@ def _elementary(real: Any, integer: Any, terms: int, log_terms: int, angle_terms
     }
     names: dict[str, Any] = {name: _polynomial(name, numbers, real) for name, numbers in series.items()}
     names |= {**_constants(real, integer), "tail_end": real(far)}
-    made = {node.name: Formula(node, names, _FLAGS.get(node.name, CONTRACT)) for node in _functions(_ELEMENTARY)}
-    names |= made
-    return made
+    formulas = {node.name: Formula(node, names, _FLAGS.get(node.name, CONTRACT)) for node in _functions(_ELEMENTARY)}
+    names |= formulas
+    return formulas
 
 
 #: The functions by the type of their numbers.

@@ -178,8 +178,8 @@ class Numbers:
         self.used.add(f"declare {mask_ir} {mask_of}(i64, i64)")
         self.used.add(f"declare {kind.ir} @llvm.masked.load.{suffix}.p0(ptr, i32, {mask_ir}, {kind.ir})")
         mask = self.put(f"call {mask_ir} {mask_of}(i64 0, i64 {count.value})")
-        given = f"ptr {address}, i32 1, {mask_ir} {mask.value}, {kind.ir} zeroinitializer"
-        return self.put(f"call {kind.ir} @llvm.masked.load.{suffix}.p0({given})", kind)
+        arguments = f"ptr {address}, i32 1, {mask_ir} {mask.value}, {kind.ir} zeroinitializer"
+        return self.put(f"call {kind.ir} @llvm.masked.load.{suffix}.p0({arguments})", kind)
 
     def total(self, x: Operand) -> Operand:
         """The sum of all lanes, in any order."""
@@ -287,10 +287,10 @@ class Numbers:
             return self.put(f"call {kind.ir} @llvm.abs.{kind.ir}({kind.ir} {x.value}, i1 false)", kind)
         if kind.family != "f" or kind.lanes > 1:
             raise OutsideError(f"{name} of {kind.name}")
-        given = [x, *[self.settled(y, kind) for y in operands[1:]]]
+        settled = [x, *[self.settled(y, kind) for y in operands[1:]]]
         function = f"@llvm.{_INTRINSICS.get(name, name)}.f{kind.bits}"
-        self.used.add(f"declare {kind.ir} {function}({', '.join([kind.ir] * len(given))})")
-        arguments = ", ".join(f"{kind.ir} {y.value}" for y in given)
+        self.used.add(f"declare {kind.ir} {function}({', '.join([kind.ir] * len(settled))})")
+        arguments = ", ".join(f"{kind.ir} {y.value}" for y in settled)
         return self.put(f"call {self.fast('f')}{kind.ir} {function}({arguments})", kind)
 
     def of_c(self, name: str, *operands: Operand) -> Operand:
@@ -298,10 +298,10 @@ class Numbers:
         kind = next((x.kind for x in operands if x.kind is not None), F8)
         if kind not in (F4, F8):
             raise OutsideError(f"{name} of {kind.name}")
-        given = ", ".join(f"{kind.ir} {self.settled(x, kind).value}" for x in operands)
+        arguments = ", ".join(f"{kind.ir} {self.settled(x, kind).value}" for x in operands)
         function = f"@{name}{'f' * (kind is F4)}"
         self.used.add(f"declare {kind.ir} {function}({', '.join([kind.ir] * len(operands))}) nounwind")
-        return self.put(f"call {kind.ir} {function}({given})", kind)
+        return self.put(f"call {kind.ir} {function}({arguments})", kind)
 
     def same_bits(self, x: Operand) -> Operand:
         """The bits of a float as an integer, and of an integer as a float."""

@@ -127,10 +127,10 @@ class Values(Numbers, Reader):
             branches = (last, ast.Constant(False)) if is_and else (ast.Constant(True), last)
             return self.condition(ast.IfExp(first, *branches))
         name = "and" if isinstance(node.op, ast.And) else "or"
-        made, *rest = [self.settled(self.value(x), B1) for x in node.values]
+        joined, *rest = [self.settled(self.value(x), B1) for x in node.values]
         for x in rest:
-            made = self.put(f"{name} i1 {made.value}, {x.value}", B1)
-        return made
+            joined = self.put(f"{name} i1 {joined.value}, {x.value}", B1)
+        return joined
 
     def condition(self, node: ast.IfExp) -> Operand:
         """x if test else y."""
@@ -139,14 +139,14 @@ class Values(Numbers, Reader):
             return self.chosen(test, self.value(node.body), self.value(node.orelse))
         yes, no, end = self.new("yes"), self.new("no"), self.new("end")
         self._go(f"i1 {test.value}, label {yes}, label {no}")
-        made = []
+        ends = []
         for label, part in ((yes, node.body), (no, node.orelse)):
             self._begin(label)
             x = self.plain(self.value(part))
-            made.append((x, self._block))
+            ends.append((x, self._block))
             self._go(f"label {end}")
         self._begin(end)
-        (x, x_block), (y, y_block) = made
+        (x, x_block), (y, y_block) = ends
         if x.kind is None or x.kind is not y.kind:
             raise OutsideError(ast.unparse(node))
         return self.put(f"phi {x.kind.ir} [ {x.value}, %{x_block} ], [ {y.value}, %{y_block} ]", x.kind)
@@ -159,8 +159,10 @@ class Values(Numbers, Reader):
             raise OutsideError(f"{ast.unparse(node)}: an index that is not unsigned, or no array")
         index = self.settled(index, U8)
         start = self.put(f"load ptr, ptr {known.place}")
-        found = self.put(f"getelementptr inbounds {known.kind.stored}, ptr {start.value}, i64 {index.value}", hint="p")
-        return known.kind if count == 1 else side_by_side(known.kind, count), found.value
+        address = self.put(
+            f"getelementptr inbounds {known.kind.stored}, ptr {start.value}, i64 {index.value}", hint="p"
+        )
+        return known.kind if count == 1 else side_by_side(known.kind, count), address.value
 
     def element(self, node: ast.Subscript) -> Operand:
         """a[i]."""
@@ -182,25 +184,25 @@ class Values(Numbers, Reader):
 
     def _run_of(self, name: str, node: ast.Call) -> Operand:
         """``head(x, i, n, 16)``: n numbers of x, then zeros, 16 in all; ``np.repeat(x, 16)``: a number 16 times."""
-        *given, last = node.args
-        if not isinstance(last, ast.Constant) or len(given) != {"head": 3, "np.repeat": 1}[name]:
+        *first, last = node.args
+        if not isinstance(last, ast.Constant) or len(first) != {"head": 3, "np.repeat": 1}[name]:
             raise OutsideError(ast.unparse(node))
         if name == "head":
-            kind, address = self._address(ast.Subscript(given[0], given[1]))
-            count = self.settled(self.value(given[2]), U8)
+            kind, address = self._address(ast.Subscript(first[0], first[1]))
+            count = self.settled(self.value(first[2]), U8)
             return self.head(address, side_by_side(kind, ast.literal_eval(last)), count)
-        x = self.value(given[0])
+        x = self.value(first[0])
         if x.kind is None:
             raise OutsideError(ast.unparse(node))
         return self.settled(x, side_by_side(x.kind, ast.literal_eval(last)))
 
-    def called(self, symbol: str, kinds: list[Kind], given: list[Any]) -> list[Operand]:
+    def called(self, symbol: str, kinds: list[Kind], operands: list[Any]) -> list[Operand]:
         """The results of a formula."""
-        ir, arguments = result_type(kinds), ", ".join(f"{x.kind.ir} {x.value}" for x in given)
-        made = self.put(f"call {ir} {symbol}({arguments})", kinds[0])
+        ir, arguments = result_type(kinds), ", ".join(f"{x.kind.ir} {x.value}" for x in operands)
+        result = self.put(f"call {ir} {symbol}({arguments})", kinds[0])
         if len(kinds) == 1:
-            return [made]
-        return [self.put(f"extractvalue {ir} {made.value}, {k}", kind) for k, kind in enumerate(kinds)]
+            return [result]
+        return [self.put(f"extractvalue {ir} {result.value}, {k}", kind) for k, kind in enumerate(kinds)]
 
 
 def _run(node: ast.Subscript) -> tuple[ast.expr, int]:

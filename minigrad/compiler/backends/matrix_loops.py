@@ -56,7 +56,7 @@ def kernel(first, last, rows, step, count, columns, bm, bi, bj, w, b, z):
         for i in range({n}):
             q = np.uint64(i8(w[o + {square} + i]))
             for j in range(c):
-                z[to + i * c + j] = {given}
+                z[to + i * c + j] = {right}
         for i in range({n}):
             for k in range(i):
                 f = w[o + i * {n} + k]

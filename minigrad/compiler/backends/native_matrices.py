@@ -86,12 +86,12 @@ class _Writer:
 
     def _fits(self, call: Call) -> bool:
         """Whether all is of one type of floats, in matrices that are small; and the results lie in one run."""
-        given = [x for x in call.args if not isinstance(x, bool)]
-        if call.writes or not call.results or not all(isinstance(x, Value) and x.is_array for x in given):
+        operands = [x for x in call.args if not isinstance(x, bool)]
+        if call.writes or not call.results or not all(isinstance(x, Value) and x.is_array for x in operands):
             return False
-        shown = [x for x in (*given, *call.results) if x.is_array]
-        sizes = [n for x in given for n in x.shape[-2:]]
-        dtype = given[0].dtype
+        shown = [x for x in (*operands, *call.results) if x.is_array]
+        sizes = [n for x in operands for n in x.shape[-2:]]
+        dtype = operands[0].dtype
         lies = all(z.root is z and z.dtype == dtype and z.strides == dense(z) for z in call.results)
         few = all(0 < n <= FEW for n in sizes) or call.function in (np.linalg.solve, substituted)
         return lies and few and alike(dtype, *shown) and 0 < math.prod(max(shown, key=_size).shape) <= LARGEST // FEW
@@ -130,11 +130,11 @@ class _Writer:
 
     def _regular(self, a: Value) -> tuple[Value, int, int] | None:
         """The same, with the condition that no matrix is singular."""
-        found = self._factors_of(a) if self._checks else None
-        if found is not None:
-            w, n, count = found
+        factors = self._factors_of(a) if self._checks else None
+        if factors is not None:
+            w, n, count = factors
             self._assume(w, count, (size_of_factors(n), n, 1), n, "!=")
-        return found
+        return factors
 
     # -- functions ----------------------------------------------------------------------------
 
@@ -145,22 +145,22 @@ class _Writer:
         strides = _strides(b, a.shape[:-2], is_vector)
         if strides is None or (not is_vector and z.shape[:-2] != a.shape[:-2]):
             return False
-        found = self._regular(a)
-        if found is None:
+        factors = self._regular(a)
+        if factors is None:
             return False
-        w, n, count = found
-        text = text_of("solved", TYPES[z.dtype], n, given="b[m * bm + q * bi + j * bj]")
+        w, n, count = factors
+        text = text_of("solved", TYPES[z.dtype], n, right="b[m * bm + q * bi + j * bj]")
         self._put("solve", text, (count, 1 if is_vector else z.shape[-1], *strides), (w, b, z))
         return True
 
     def inv(self, a: Value) -> bool:
         """``np.linalg.inv``."""
-        (z,), found = self._results, self._regular(a)
-        if found is None:
+        (z,), factors = self._results, self._regular(a)
+        if factors is None:
             return False
-        w, n, count = found
+        w, n, count = factors
         kind = TYPES[z.dtype]
-        text = text_of("solved", kind, n, given=f"{kind}(1) if q == j else {kind}(0)").replace("b, z):", "z):")
+        text = text_of("solved", kind, n, right=f"{kind}(1) if q == j else {kind}(0)").replace("b, z):", "z):")
         self._put("inv", text, (count, n, 0, 0, 0), (w, z))
         return True
 
@@ -176,10 +176,10 @@ class _Writer:
         return self._numbers(a, [x for x in asked if x[0] in self._used])
 
     def _numbers(self, a: Value, asked: list[tuple[Value, str, str]]) -> bool:
-        found = self._factors_of(a)
-        if found is None or not asked:
+        factors = self._factors_of(a)
+        if factors is None or not asked:
             return False
-        w, n, count = found
+        w, n, count = factors
         for z, start, line in asked:
             first = start.format(sign=f"np.uint64({n * n + n})")
             self._put("det", text_of("number", TYPES[z.dtype], n, start=first, line=line), (count,), (w, z))

@@ -32,12 +32,12 @@ def kernel(first, last, rows, step, outer, size, by, inner, x, z):
 
 def moving_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Routine]]:
     """The calls with kernels for rolls along one axis."""
-    made, routines = [], []
+    rewritten, routines = [], []
     for call in calls:
         routine = _rolled(call, compiler) if call.function is np.roll else None
-        made.append(call if routine is None else routine.instead(call))
+        rewritten.append(call if routine is None else routine.instead(call))
         routines += [] if routine is None else [routine]
-    return made, routines
+    return rewritten, routines
 
 
 def _one(x: Any) -> Any:

@@ -31,14 +31,14 @@ _MOST, _LINES = 16, 160
 
 
 def number_calls(
-    calls: list[Call], program: Program, compiler: Compiler, given: Iterable[Value] = ()
+    calls: list[Call], program: Program, compiler: Compiler, arguments: Iterable[Value] = ()
 ) -> tuple[list[Call], list[Routine]]:
     """The calls, with kernels for those on single numbers that other kernels make, or that are given to them."""
     places = Places(calls)
-    parts = _parts(calls, places, {*given})
+    parts = _parts(calls, places, {*arguments})
     last = {value.root: i for i, call in enumerate(calls) for value in [*call.values, *call.writes]}
     leaving = program.escaping
-    made: list[Call] = []
+    rewritten: list[Call] = []
     routines: list[Routine] = []
     run: list[tuple[Call, Part | None]] = []
 
@@ -46,13 +46,13 @@ def number_calls(
         """Write what was collected, before call i."""
         several = [part for _, part in run if part is not None]
         if not several or (len(several) == 1 and several[0].is_loop):
-            made.extend(call for call, _ in run)
+            rewritten.extend(call for call, _ in run)
         else:
             stays = {root for root, at in last.items() if at >= i} | leaving
             routine, call = routine_of(several, places, stays, compiler)
             routines.append(routine)
-            made.append(call)
-            made.extend(x for x, part in run if part is None and x.results[0].root in stays)
+            rewritten.append(call)
+            rewritten.extend(x for x, part in run if part is None and x.results[0].root in stays)
         run.clear()
 
     count = 0
@@ -64,7 +64,7 @@ def number_calls(
             end(i)
             count = 0
         if part is None and not is_view:
-            made.append(call)
+            rewritten.append(call)
             continue
         run.append((call, part))
         count += 0 if part is None else part.size
@@ -72,12 +72,12 @@ def number_calls(
             end(i + 1)
             count = 0
     end(len(calls))
-    return made, routines
+    return rewritten, routines
 
 
 def _parts(calls: list[Call], places: Places, known: set[Value]) -> dict[int, Part]:
     """Which calls can be lines of such a kernel, by their numbers."""
-    found: dict[int, Part] = {}
+    parts: dict[int, Part] = {}
     for i, call in enumerate(calls):
         part = None
         if isinstance(call.function, Group):
@@ -86,10 +86,10 @@ def _parts(calls: list[Call], places: Places, known: set[Value]) -> dict[int, Pa
             is_known = not known.isdisjoint(call.values) or bool(call.writes)
             part = (_number(call) if is_known else None) or _moved(call)
         if part is not None:
-            found[i] = part
+            parts[i] = part
         if part is not None or isinstance(call.function, (Group, Routine)):
             known.update(call.results)
-    return found
+    return parts
 
 
 # -- single numbers -------------------------------------------------------------------------------
@@ -103,20 +103,20 @@ def _number(call: Call) -> Part | None:
     targets = call.results or call.writes
     if (ufunc is None and not (casts or copies)) or len(targets) != 1 or (call.kwargs and not casts):
         return None
-    (target,), given = targets, call.args if ufunc is not None else call.args[:1]
+    (target,), sources = targets, call.args if ufunc is not None else call.args[:1]
     if target.shape or not isinstance(target.dtype, np.dtype) or (call.results and target.root is not target):
         return None
-    if not all(_is_number(x) for x in given):
+    if not all(_is_number(x) for x in sources):
         return None
-    dtypes = (given[0].dtype, target.dtype) if ufunc is None else loop_dtypes(ufunc, given)
+    dtypes = (sources[0].dtype, target.dtype) if ufunc is None else loop_dtypes(ufunc, sources)
     if not all(isinstance(dtype, np.dtype) for dtype in dtypes):
         return None
-    member = Member(call, "cast" if ufunc is None else ufunc.__name__, given, target, dtypes)
+    member = Member(call, "cast" if ufunc is None else ufunc.__name__, sources, target, dtypes)
     if not fits(member, KINDS):
         return None
 
     def write(lines: Lines) -> None:
-        operands = [lines.operand(x, dtype) for x, dtype in zip(given, dtypes, strict=False)]
+        operands = [lines.operand(x, dtype) for x, dtype in zip(sources, dtypes, strict=False)]
         lines.put(target, (), expression(member, operands, KINDS))
 
     return Part(call, write, 1, is_alone=target.root.kind != RESULT)
@@ -143,25 +143,25 @@ def _moved(call: Call) -> Part | None:
     """One element of an array, a number as an array, zeros, and numbers side by side."""
     if len(call.results) + len(call.writes) != 1 or (call.kwargs and call.function is not np.zeros_like):
         return None
-    (z,), given, function = (call.results or call.writes), call.args, call.function
+    (z,), sources, function = (call.results or call.writes), call.args, call.function
     pairs: list[tuple[Any, Any, tuple[int, ...], tuple[int, ...]]] = []  # (to, from, index there, index here)
-    if function is operator.getitem and not z.is_array and isinstance(given[0], Value):
-        place = _place(*given)
-        pairs, given = [] if place is None else [(z, given[0], (), place)], given[:1]
-    elif function is operator.setitem and call.writes and z.kind == RESULT and _is_number(given[2]):
-        place = _place(*given[:2])
-        pairs, given = [] if place is None else [(z, given[2], place, ())], given[2:]
+    if function is operator.getitem and not z.is_array and isinstance(sources[0], Value):
+        place = _place(*sources)
+        pairs, sources = [] if place is None else [(z, sources[0], (), place)], sources[:1]
+    elif function is operator.setitem and call.writes and z.kind == RESULT and _is_number(sources[2]):
+        place = _place(*sources[:2])
+        pairs, sources = [] if place is None else [(z, sources[2], place, ())], sources[2:]
     elif function is np.zeros_like and 0 < math.prod(z.shape) <= _MOST:
-        pairs, given = [(z, 0, index, ()) for index in np.ndindex(z.shape)], ()
-    elif function is np.stack and len(given) == 2 and given[1] == 0 and len(z.shape) == 1 and z.shape[0] <= _MOST:
-        given = given[0]
-        pairs = [(z, x, (k,), ()) for k, x in enumerate(given)]
-        pairs = pairs if all(not getattr(x, "shape", (1,)) for x in given) else []
+        pairs, sources = [(z, 0, index, ()) for index in np.ndindex(z.shape)], ()
+    elif function is np.stack and len(sources) == 2 and sources[1] == 0 and len(z.shape) == 1 and z.shape[0] <= _MOST:
+        sources = sources[0]
+        pairs = [(z, x, (k,), ()) for k, x in enumerate(sources)]
+        pairs = pairs if all(not getattr(x, "shape", (1,)) for x in sources) else []
     elif _is_wrapped(call):
-        given = given[:1]
-        pairs = [(z, given[0], (0,) * len(z.shape), ())]
-    alike = all(isinstance(x, Value) and x.dtype == z.dtype for x in given)
-    if not pairs or not alike or z.dtype not in TYPES or z.root is not z or z in given:
+        sources = sources[:1]
+        pairs = [(z, sources[0], (0,) * len(z.shape), ())]
+    alike = all(isinstance(x, Value) and x.dtype == z.dtype for x in sources)
+    if not pairs or not alike or z.dtype not in TYPES or z.root is not z or z in sources:
         return None
 
     def write(lines: Lines) -> None:
@@ -175,12 +175,12 @@ def _moved(call: Call) -> Part | None:
 def _is_wrapped(call: Call) -> bool:
     """Whether a call makes an array of one number, or a number of the same."""
     (z,) = call.results or call.writes
-    function, given = call.function, call.args
-    if not given or not isinstance(given[0], Value) or given[0].is_array or call.writes:
+    function, args = call.function, call.args
+    if not args or not isinstance(args[0], Value) or args[0].is_array or call.writes:
         return False
     if function in (np.reshape, ".reshape"):
-        return len(given) == 2
-    return function is np.asarray and len(given) == 1 and z.is_array and not z.shape
+        return len(args) == 2
+    return function is np.asarray and len(args) == 1 and z.is_array and not z.shape
 
 
 def _place(x: Value, index: Any) -> tuple[int, ...] | None:

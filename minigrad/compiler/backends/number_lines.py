@@ -35,9 +35,9 @@ class Places:
             if view.root is view or x.root is not view.root or start is None or view.dtype != x.dtype:
                 continue
             shown = np.lib.stride_tricks.as_strided(np.empty(1, x.dtype), x.shape, x.strides)
-            made = call.run({x: shown}.__getitem__)
-            if (made.shape, made.strides) == (view.shape, view.strides):
-                self.views[view] = start + (address_of(made) - address_of(shown)) // x.dtype.itemsize
+            sample = call.run({x: shown}.__getitem__)
+            if (sample.shape, sample.strides) == (view.shape, view.strides):
+                self.views[view] = start + (address_of(sample) - address_of(shown)) // x.dtype.itemsize
 
     def of(self, value: Value) -> int | None:
         """Where an array begins, if its elements lie a whole number of elements apart."""
@@ -110,21 +110,21 @@ def routine_of(parts: list[Part], places: Places, stays: set[Value], compiler: C
         part.write(lines)
         results.update(dict.fromkeys(part.call.results))
         writes.update(dict.fromkeys(part.call.writes))
-    kept = [value for value in results if value.root is value and value in stays]
+    outputs = [value for value in results if value.root is value and value in stays]
     changed = [value for value in dict.fromkeys(value.root for value in writes) if value not in results]
     names = dict(lines.read)
     ends = []
-    for value in [*kept, *changed]:
+    for value in [*outputs, *changed]:
         names.setdefault(value, f"x{len(names)}")
         ends += [
             f"{names[value]}[np.uint64({at or 0})] = {text}" for (root, at), text in lines.made.items() if root is value
         ]
-    given = [value for value in names if value not in kept]
-    heads = [f"m{k}" for k in range(len(lines.literals))] + [names[value] for value in [*given, *kept]]
+    operands = [value for value in names if value not in outputs]
+    heads = [f"m{k}" for k in range(len(lines.literals))] + [names[value] for value in [*operands, *outputs]]
     head = f"def kernel(first, last, rows, step, {', '.join(heads)}):"
     text = "\n    ".join([head, *lines.lines, *ends, ""])
     name = parts[0].call.function
     title = getattr(name, "__name__", "moved") if len(parts) == 1 else "numbers"
-    routine = Routine(title, compiler.kernel(text), tuple(lines.literals), (*given, *kept), len(kept))
-    call = Call(routine, tuple(given), {}, kept, changed)
+    routine = Routine(title, compiler.kernel(text), tuple(lines.literals), (*operands, *outputs), len(outputs))
+    call = Call(routine, tuple(operands), {}, outputs, changed)
     return routine, call.beside(parts[-1].call)

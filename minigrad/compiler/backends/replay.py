@@ -85,8 +85,8 @@ class Replay:
             return self._bind(self._plan.fixed[x], "b") if x in self._plan.fixed else f"v{x.number}"
         if isinstance(x, np.dtype):
             return self._bind(x, "c")
-        made = literal(x, self._text)
-        return self._bind(x, "c") if made is None or made.startswith("np.") else made
+        text = literal(x, self._text)
+        return self._bind(x, "c") if text is None or text.startswith("np.") else text
 
     def _function(self, function: Any) -> str:
         return self._bind(function, getattr(function, "__name__", "f") + "_")
@@ -150,9 +150,9 @@ class Replay:
         return [*lines, *map(self._host_line, self.draws)]
 
     def _host_line(self, call: Call) -> str:
-        made = "".join(f"v{value.number}, " for value in call.results)
+        results = "".join(f"v{value.number}, " for value in call.results)
         text = f"{self._bind(call.function.run, call.function.kind)}({', '.join(map(self._text, call.values))})"
-        return f"{made}= {text}" if made else text
+        return f"{results}= {text}" if results else text
 
     def _joined(self, call: Call) -> list[str] | None:
         """The lines that must come before a segment that takes this call in, or None where it is lines of Python."""
@@ -223,8 +223,8 @@ class Replay:
             elif value.is_array:
                 arguments.append(self.views.place(value))
                 if value in call.results:
-                    made = self._bind(functools.partial(new_array, value), "new")
-                    before.append(f"v{value.number} = {made}()")
+                    array = self._bind(functools.partial(new_array, value), "new")
+                    before.append(f"v{value.number} = {array}()")
                     self.made[f"v{value.number}"] = value
             else:
                 arguments.append(Number(f"v{value.number}", np.dtype(value.dtype)))
@@ -240,8 +240,8 @@ class Replay:
         texts: dict[Value, str] = {}
         for result in call.results:
             if result.is_array and result not in self._plan.fixed:
-                made = self._bind(functools.partial(new_array, result), "new")
-                before.append(f"v{result.number} = {made}()")
+                array = self._bind(functools.partial(new_array, result), "new")
+                before.append(f"v{result.number} = {array}()")
             elif not result.is_array:
                 texts[result] = self._bind(np.empty(1, result.dtype), "total")
                 after.append(f"v{result.number} = {texts[result]}[0]")
@@ -264,15 +264,15 @@ class Replay:
 
 def stopwatch(program: Program, plan: Plan, kernels: Mapping[Any, Kernel] | None = None) -> Callable[..., Any]:
     """What runs a plan step by step with a clock: see ``Built.timed``."""
-    made: list[Replay] = []
+    replays: list[Replay] = []
 
     def timed(*arrays: Any) -> Any:
-        if not made:  # when it is first needed
-            made.append(Replay(program, plan, kernels, timed=True))
+        if not replays:  # when it is first needed
+            replays.append(Replay(program, plan, kernels, timed=True))
         steps = [_members(call) for call, _ in plan.steps if not _counts(call)]
         times = [0.0] * len(steps)
-        found = made[0].run(times, *arrays)
-        return MISSED if found is MISSED else [*zip(steps, times, strict=True)]
+        outputs = replays[0].run(times, *arrays)
+        return MISSED if outputs is MISSED else [*zip(steps, times, strict=True)]
 
     return timed
 

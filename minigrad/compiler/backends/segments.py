@@ -72,28 +72,28 @@ class Routine:
     def sample(self) -> list[Any]:
         """Arguments of the types that the kernel will be called with, after its first four numbers."""
         shown = [np.empty(1, value.dtype) for value in self.values]
-        given = len(shown) - self._count
+        inputs = len(shown) - self._count
         numbers = [
-            x if value.is_array or k >= given else x[0]
+            x if value.is_array or k >= inputs else x[0]
             for k, (x, value) in enumerate(zip(shown, self.values, strict=True))
         ]
         return [*self.numbers, *numbers]
 
     def instead(self, call: Call) -> Call:
         """Its own call, in the place of another."""
-        given = self.values[:-1] if call.results else self.values
-        return Call(self, given, {}, call.results, call.writes).beside(call)
+        operands = self.values[:-1] if call.results else self.values
+        return Call(self, operands, {}, call.results, call.writes).beside(call)
 
     def __call__(self, *arrays: Any, out: Any = None) -> Any:
         """The result, in ``out`` where that is given; several results, each in its part of ``out``."""
-        made = self.values[len(arrays) :]
-        outs = out if isinstance(out, tuple) else (out,) * len(made)
+        targets = self.values[len(arrays) :]
+        outs = out if isinstance(out, tuple) else (out,) * len(targets)
         places = [
             x if x is not None else new_array(value) if value.is_array else np.empty(1, value.dtype)
-            for value, x in zip(made, outs, strict=True)
+            for value, x in zip(targets, outs, strict=True)
         ]
         self.kernel(0, 1, 1, 1, *self.numbers, *arrays, *places)
-        results = [x if value.is_array else x[0] for value, x in zip(made, places, strict=True)]
+        results = [x if value.is_array else x[0] for value, x in zip(targets, places, strict=True)]
         return results[0] if len(results) == 1 else tuple(results) or arrays[-1]
 
 
@@ -183,12 +183,12 @@ class Segments:
                         view[scale * slot] = x
                 slot += 1
             calls.append((step.kernel.address, table.place(start), step.first, step.last))
-        places = [(k, offset, place) for k, found in enumerate(arrays.values()) for place, offset in found]
+        places = [(k, offset, place) for k, several in enumerate(arrays.values()) for place, offset in several]
         put, rows = np.array(places, np.int64).reshape(-1, 3), np.array(calls, np.int64)
         segment = np.array([address_of(put), len(put), address_of(rows), len(rows)], np.int64)
         checks = any(step.kernel is self._runner.check for step in steps)
         self.kept += [table, rows, put, segment, steps]
         self.ended.append(Ended(segment, arrays, numbers, checks))
-        made = "".join(f"{name}, " for name in arrays)
-        call = f"{self._bind(self._runner.segment, 'segment')}({address_of(segment)}, ({made}))"
+        names = "".join(f"{name}, " for name in arrays)
+        call = f"{self._bind(self._runner.segment, 'segment')}({address_of(segment)}, ({names}))"
         return [*lines, f"if {call}: return {missed}" if checks else call]

@@ -102,22 +102,22 @@ def taken_apart(function: Callable[[Any], Any], tree: Any) -> Any:
 
 def arrays_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """The tensors and arrays among arguments, in the order in which ``key_of`` collects their data."""
-    found: list[Any] = []
-    taken_apart(lambda x: found.append(x) if isinstance(x, (Tensor, np.ndarray)) else None, (args, kwargs))
-    return found
+    arrays: list[Any] = []
+    taken_apart(lambda x: arrays.append(x) if isinstance(x, (Tensor, np.ndarray)) else None, (args, kwargs))
+    return arrays
 
 
 def objects_of(tree: Any) -> list[Any]:
     """What is no array among arguments, and the classes of dataclasses: code in reach may look into them."""
-    found: list[Any] = []
+    objects: list[Any] = []
 
     def looked(x: Any) -> bool:
         if is_structure(x):
-            found.append(type(x))
+            objects.append(type(x))
         return is_structure(x)
 
-    mapped_all(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else found.append(x), tree, looked)
-    return found
+    mapped_all(lambda x: None if isinstance(x, (Tensor, np.ndarray)) else objects.append(x), tree, looked)
+    return objects
 
 
 def contents(tree: Any) -> Any:

@@ -78,9 +78,9 @@ def stand_for(stream: Any) -> Any:
     """What stands for a stream, or for a method of one, while a step is recorded."""
     if isinstance(stream, (BuiltinFunctionType, MethodType)):
         return getattr(stand_for(stream.__self__), stream.__name__)
-    made = _kind(type(stream))(*([stream.bit_generator] if isinstance(stream, np.random.Generator) else [0]))
-    made.original = stream
-    return made
+    stand = _kind(type(stream))(*([stream.bit_generator] if isinstance(stream, np.random.Generator) else [0]))
+    stand.original = stream
+    return stand
 
 
 def state_of(owner: Any) -> Any:
@@ -151,8 +151,8 @@ def _drawing(base: Any, name: str) -> Callable[..., Any]:
 def places_of(stream: Any, method: str, count: int, *args: Any, **options: Any) -> Any:
     """The places of what ``random.choice`` and the like take of so many items."""
     places = list(range(count)) if hasattr(stream, "getstate") else np.arange(count)
-    found = getattr(stream, method)(places, *args, **options)
-    return np.array(places if found is None else found)
+    order = getattr(stream, method)(places, *args, **options)
+    return np.array(places if order is None else order)
 
 
 def _choosing(name: str) -> Callable[..., Any]:
@@ -168,11 +168,11 @@ def _choosing(name: str) -> Callable[..., Any]:
             )
         places = recording.draw(places_of, self.original, (name, len(items), *args), options)
         numbers = [places] if name == "choice" else list(places)
-        found = [_item_of(items, recording.item(place, len(items) - 1)) for place in numbers]
+        chosen = [_item_of(items, recording.item(place, len(items) - 1)) for place in numbers]
         if name == "shuffle":
-            items[:] = found
+            items[:] = chosen
             return None
-        return found[0] if name == "choice" else found
+        return chosen[0] if name == "choice" else chosen
 
     return method
 

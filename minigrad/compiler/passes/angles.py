@@ -32,19 +32,19 @@ _NEAR = {np.sin: near_sin, np.cos: near_cos}
 
 def with_near_angles(calls: list[Call], program: Program, few: int, farthest: float) -> list[Call]:
     """The calls with such functions of arrays of more than a ``few`` angles, and the conditions that they need."""
-    made: list[Call] = []
+    rewritten: list[Call] = []
     looked_at: set[Value] = set()
     for call in calls:
         looked_at -= {x for x in looked_at if any(x.root is value.root for value in call.writes)}
         if isinstance(call.function, np.ufunc) and call.function in _NEAR and _fits(call, few):
             (x,) = call.args
             if x not in looked_at:
-                made += _condition(x, farthest, call, program)
+                rewritten += _condition(x, farthest, call, program)
                 looked_at.add(x)
-            made.append(Call(_NEAR[call.function], (x,), {}, call.results, []).beside(call))
+            rewritten.append(Call(_NEAR[call.function], (x,), {}, call.results, []).beside(call))
         else:
-            made.append(call)
-    ordered = with_conditions_first(made) if len(made) > len(calls) else None
+            rewritten.append(call)
+    ordered = with_conditions_first(rewritten) if len(rewritten) > len(calls) else None
     if ordered is None:  # there are no such angles, or a condition would depend on what is written
         return calls
     program.may_be_left = True

@@ -23,19 +23,19 @@ def conditions_first(program: Program) -> None:
     Where that is possible they come behind all calls that may raise an error too: ``program.is_whole``. Where one
     comes after writes only because of its indices, a condition says before that they are in range.
     """
-    made = with_conditions_first(program.calls, may_end)
-    if made is None:
+    ordered = with_conditions_first(program.calls, may_end)
+    if ordered is None:
         checked = _with_ranges(program)
-        made = with_conditions_first(checked, lambda call: may_end(call) and not _is_checked(call))
-        if made is not None:
+        ordered = with_conditions_first(checked, lambda call: may_end(call) and not _is_checked(call))
+        if ordered is not None:
             program.calls[:] = checked
-    program.is_whole = made is not None
-    made = made or with_conditions_first(program.calls)
-    if made is None:
+    program.is_whole = ordered is not None
+    ordered = ordered or with_conditions_first(program.calls)
+    if ordered is None:
         program.is_undone = True
         return
-    calls, held = made
-    for call in held:
+    calls, moved = ordered
+    for call in moved:
         call.phase = program.calls[_last(program.calls, is_condition)].phase
     program.calls[:] = calls
 
@@ -49,19 +49,19 @@ def with_conditions_first(
     """
     ends = ends or is_condition
     last = _last(calls, ends)
-    held: list[Call] = []
-    kept: list[Call] = []
+    moved: list[Call] = []
+    ahead: list[Call] = []
     places = _Places()
     for call in calls[: last + 1]:
-        first = not held and not is_condition(call) and call is calls[last]  # it may raise before it writes
+        first = not moved and not is_condition(call) and call is calls[last]  # it may raise before it writes
         if not (has_effect(call) or places.hold_back(call)):
-            kept.append(call)
+            ahead.append(call)
         elif ends(call) and not first:
             return None
         else:
-            held.append(call)
+            moved.append(call)
             places.note(call)
-    return [*kept, *held, *calls[last + 1 :]], held
+    return [*ahead, *moved, *calls[last + 1 :]], moved
 
 
 def _last(calls: list[Call], ends: Callable[[Call], bool]) -> int:
@@ -132,19 +132,19 @@ class _Places:
 
     def note(self, call: Call) -> None:
         """One more of them."""
-        made, read, wrote = self._of.setdefault(_is_step(call), (set(), set(), set()))
-        made.update(value.root for value in call.results)
+        results, read, wrote = self._of.setdefault(_is_step(call), (set(), set(), set()))
+        results.update(value.root for value in call.results)
         read.update(value.root for value in call.values)
         wrote.update(value.root for value in call.writes)
 
     def hold_back(self, call: Call) -> bool:
         """Whether a call must stay behind one of them."""
         uses, writes = {value.root for value in [*call.values, *call.results]}, {value.root for value in call.writes}
-        for of_steps, (made, read, wrote) in self._of.items():
+        for of_steps, (results, read, wrote) in self._of.items():
             if of_steps and (_is_step(call) or is_condition(call)):
                 if not is_condition(call):  # the steps of optimizers, in their order
                     return True
-            elif not uses.isdisjoint(made) or _share(uses, wrote) or _share(writes, read):
+            elif not uses.isdisjoint(results) or _share(uses, wrote) or _share(writes, read):
                 return True
         return False
 
@@ -176,7 +176,7 @@ def _is_checked(call: Call) -> bool:
 
 def _with_ranges(program: Program) -> list[Call]:
     """The calls with a condition before each one that reads or writes where numbers say, once for the same numbers."""
-    made: list[Call] = []
+    checked: list[Call] = []
     seen: set[tuple[Value, int]] = set()
     for call in program.calls:
         pairs = [] if call.is_host else ranges(call.function, call.args, call.kwargs)
@@ -187,15 +187,15 @@ def _with_ranges(program: Program) -> list[Call]:
             each: list[Value] = []
             for test, bound in ((np.greater_equal, -size), (np.less, size)):
                 each.append(program.new(RESULT, np.ones(numbers.shape, bool)))
-                made.append(Call(test, (numbers, bound), {}, [each[-1]], []).beside(call))
+                checked.append(Call(test, (numbers, bound), {}, [each[-1]], []).beside(call))
             both, holds = program.new(RESULT, np.ones(numbers.shape, bool)), program.new(RESULT, np.bool_(True))
-            made.append(Call(np.logical_and, tuple(each), {}, [both], []).beside(call))
-            made.append(Call(np.all, (both,), {}, [holds], []).beside(call))
-            made.append(Call(Host("assume", expected=True), (holds,), {}, [], []).beside(call))
-        made.append(call)
+            checked.append(Call(np.logical_and, tuple(each), {}, [both], []).beside(call))
+            checked.append(Call(np.all, (both,), {}, [holds], []).beside(call))
+            checked.append(Call(Host("assume", expected=True), (holds,), {}, [], []).beside(call))
+        checked.append(call)
         written = [value.root for value in call.writes]  # numbers that change are looked at anew
         seen = {pair for pair in seen if not any(_overlap(pair[0].root, root) for root in written)}
-    return made
+    return checked
 
 
 _TAKING = (np.take, ".take", np.take_along_axis, np.put, np.put_along_axis)

@@ -110,8 +110,8 @@ def _reduction(
 def loop_dtypes(ufunc: np.ufunc, operands: tuple[Any, ...]) -> tuple[np.dtype, ...]:
     """The types that NumPy's loop casts the operands to, and that it gives."""
     kinds = tuple(_kind(x) for x in operands)
-    made: tuple[np.dtype, ...] = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout))
-    return made
+    dtypes: tuple[np.dtype, ...] = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout))
+    return dtypes
 
 
 def _kind(x: Any) -> Any:

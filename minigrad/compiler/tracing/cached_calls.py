@@ -46,23 +46,23 @@ class Cached:
             return self._original(*args, **kwargs)
         args, kwargs = taken(args), {key: taken(x) for key, x in kwargs.items()}
         with _Paused():
-            found = self._original(*args, **kwargs)
-            is_kept = self._original(*args, **kwargs) is found
+            result = self._original(*args, **kwargs)
+            is_kept = self._original(*args, **kwargs) is result
         if not is_kept:  # as much a part of the step as a function without a cache
-            return found
-        if any(isinstance(x, Tensor) and x._node is not None for x in flat(found)):
+            return result
+        if any(isinstance(x, Tensor) and x._node is not None for x in flat(result)):
             raise recording.refusal(
                 f"{self._name} keeps a tensor with its graph from one call to the next, where a program has none",
                 "let it give x.detach(), or compute it in the step",
             )
         again, name = functools.partial(self._original, *args, **kwargs), f"what {self._name} keeps"
-        self._reach.guards.add(name, "result", again, id(again), found)
-        self._reach.look(found, name)
-        for x in flat(found):
+        self._reach.guards.add(name, "result", again, id(again), result)
+        self._reach.look(result, name)
+        for x in flat(result):
             data = x._array if isinstance(x, Tensor) else x
             if isinstance(data, np.ndarray):
                 self._reach.names.setdefault(id(data), name)
-        return found
+        return result
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)

@@ -27,16 +27,16 @@ def item(recording: Any, x: Any, bound: int = SMALL) -> Number:
 
 def iterations(recording: Any, optimizer: Any, number: int) -> Any:
     """``optimizer.iterations``: what it is before a run, and the steps that the run has made."""
-    made = recording.updates.count(id(optimizer))
+    steps = recording.updates.count(id(optimizer))
     first = recording.steps.get(id(optimizer))
     if first is None:
         source = Steps(f"{recording.reach.names.get(id(optimizer), 'optimizer')}.iterations", optimizer)
-        first = recording.steps[id(optimizer)] = recording.kept(source, number - made, COMPUTED)
-    if first.real_number + made != number:
+        first = recording.steps[id(optimizer)] = recording.kept(source, number - steps, COMPUTED)
+    if first.real_number + steps != number:
         raise recording.refusal(
             "optimizer.iterations changes in the step other than by optimizer.step()", "change it outside of the step"
         )
-    return first + made if made else first
+    return first + steps if steps else first
 
 
 def decide(recording: Any, condition: Any, answer: bool) -> bool:

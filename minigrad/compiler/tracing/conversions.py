@@ -63,17 +63,17 @@ def converting(reach: Reach) -> Iterator[None]:
 
 def _places(functions: list[FunctionType]) -> list[tuple[dict[str, Any], str]]:
     """The globals of the user's functions that call ``float`` or ``int``, where none of them does anything else."""
-    found: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
+    places: dict[tuple[int, str], tuple[dict[str, Any], str]] = {}
     for function in functions:
         place = function.__globals__
         for name in CONVERTING:
             if name in globals_in(function.__code__) and name not in place:
-                found[(id(place), name)] = (place, name)
+                places[(id(place), name)] = (place, name)
     for function in functions:  # those that no name of a module leads to
         for name in CONVERTING:
             if not only_called(function.__code__, name):
-                found.pop((id(function.__globals__), name), None)
-    return list(found.values())
+                places.pop((id(function.__globals__), name), None)
+    return list(places.values())
 
 
 class _Kind:
@@ -82,8 +82,8 @@ class _Kind:
     def __init__(self, kind: type, convert: Callable[..., Any]) -> None:
         self._kind, self._convert, self.dtype = kind, convert, np.dtype(kind)
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        return self._convert(*given, **named)
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self._convert(*args, **named)
 
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, self._kind)
@@ -136,21 +136,21 @@ def _calculating(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return calculated
 
 
-def _as_float(*given: Any) -> Any:
-    number: Any = _number_of(*given) if len(given) == 1 else None
+def _as_float(*args: Any) -> Any:
+    number: Any = _number_of(*args) if len(args) == 1 else None
     if type(number) is Number and number.is_live:
         is_one = type(number.real_number) is float
         return number if is_one else computed(number.recording, float, (number,), 0)
-    return float(*given)
+    return float(*args)
 
 
-def _as_int(*given: Any, **named: Any) -> Any:
-    number: Any = _number_of(*given) if len(given) == 1 and not named else None
+def _as_int(*args: Any, **named: Any) -> Any:
+    number: Any = _number_of(*args) if len(args) == 1 and not named else None
     if type(number) is Number and number.is_live and type(number.real_number) in (int, bool):
         return computed(number.recording, int, (number,), 1) if type(number.real_number) is bool else number
     if is_within(number, WHOLE):
         return computed(number.recording, int, (number,), BOUND)
-    return int(*given, **named)
+    return int(*args, **named)
 
 
 #: What stands in the globals of functions, by name.

@@ -142,7 +142,7 @@ def recorded_body(
     outer: Recording,
     name: str,
     body: Callable[[list[Any]], list[Any]],
-    given: Sequence[Any],
+    samples: Sequence[Any],
     enter: Callable[..., Any],
     hoists: bool = False,
 ) -> tuple[Program, list[Any]]:
@@ -152,9 +152,9 @@ def recorded_body(
     outer.inner = inner
     try:
         with enter(inner):
-            made = [_in_rows(x) for x in body([inner.argument(x) for x in given])]
+            outputs = [_in_rows(x) for x in body([inner.argument(x) for x in samples])]
         inner.program.outputs = [
-            Out(False, inner._value(x if isinstance(x, Recorded) else np.asarray(x))) for x in made
+            Out(False, inner._value(x if isinstance(x, Recorded) else np.asarray(x))) for x in outputs
         ]
     finally:
         outer.inner = None
@@ -172,15 +172,15 @@ def recorded_body(
 
 def _outside(outer: Recording) -> list[tuple[str, Any]]:
     """What is in places that changed since the recording began, by name, and how much the step has done."""
-    found: list[tuple[str, Any]] = []
+    places: list[tuple[str, Any]] = []
     for test, now in outer.reach.guards.failing():
-        found.append((test.name, now))
+        places.append((test.name, now))
         items = read_tracking.original_of(now)  # to look is no reading of the step's
-        found += [(f"{test.name}, its length", len(items))] if isinstance(items, (list, dict)) else []
-    found += [(held.name, held.get()) for held in outer.reach.counters.values()]
-    found += [(reads.name, reads.appended) for reads in outer.reach.spied.values() if reads.appended]
-    found += [("something outside", len(x)) for x in (outer.effects, outer.updates)]
-    return found
+        places += [(f"{test.name}, its length", len(items))] if isinstance(items, (list, dict)) else []
+    places += [(counter.name, counter.get()) for counter in outer.reach.counters.values()]
+    places += [(reads.name, reads.appended) for reads in outer.reach.spied.values() if reads.appended]
+    places += [("something outside", len(x)) for x in (outer.effects, outer.updates)]
+    return places
 
 
 def _is(x: Any, y: Any) -> bool:
@@ -199,11 +199,11 @@ def repeated(
 ) -> list[Any]:
     """The last state, and all results besides, as one call of the outer program."""
     first = steps - 1 if reverse else 0
-    given = [as_rows(_real(x)) for x in state] + [_real(x)[first] for x in rows]
+    samples = [as_rows(_real(x)) for x in state] + [_real(x)[first] for x in rows]
     try:
-        program, closed = recorded_body(outer, name, body, given, enter, hoists=True)
+        program, closed = recorded_body(outer, name, body, samples, enter, hoists=True)
     except HoistedError:
-        program, closed = recorded_body(outer, name, body, given, enter)
+        program, closed = recorded_body(outer, name, body, samples, enter)
     repeat = Repeat(name, program, len(state), len(rows), steps, reverse)
     return _made(outer, repeat, (tuple(state), tuple(rows), tuple(closed)))
 

@@ -64,12 +64,12 @@ def making(reach: Reach, lifts: bool) -> Iterator[None]:
         yield
         return
     stands = _stands()
-    found = []
+    places = []
     for x, stand in stands:
         if id(x) in reach.holders:
             reads = read_tracking.Reads("", x)
             reads.holders += reach.holders[id(x)]
-            found.append((reads, stand))
+            places.append((reads, stand))
     own = {id(function.__globals__) for function in reach.functions}
     imports: Any = builtins.__import__
 
@@ -80,7 +80,7 @@ def making(reach: Reach, lifts: bool) -> Iterator[None]:
 
     in_step = any(key.partition(".")[0] == "numpy" for x in reach.functions for key in imports_in(x.__code__))
     try:
-        for reads, stand in found:
+        for reads, stand in places:
             read_tracking.exchange(reads, reads.original, stand)
         if in_step:
             vars(builtins)["__import__"] = imported
@@ -88,18 +88,18 @@ def making(reach: Reach, lifts: bool) -> Iterator[None]:
     finally:
         if in_step:
             vars(builtins)["__import__"] = imports
-        for reads, stand in found:
+        for reads, stand in places:
             read_tracking.exchange(reads, stand, reads.original)
 
 
 def _stands() -> list[tuple[Any, Any]]:
     """NumPy and its functions that make arrays, each with what stands for it."""
-    made = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
-    made |= {name: _joined(getattr(np, name), places) for name, places in _JOINING.items()}
-    made |= {name: _taken(getattr(np, name), made["array"]) for name in _TAKING}
+    stands = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
+    stands |= {name: _joined(getattr(np, name), places) for name, places in _JOINING.items()}
+    stands |= {name: _taken(getattr(np, name), stands["array"]) for name in _TAKING}
     numpy = ModuleType("numpy")
-    vars(numpy).update(vars(np) | made)
-    return [(np, numpy), *[(getattr(np, name), stand) for name, stand in made.items()]]
+    vars(numpy).update(vars(np) | stands)
+    return [(np, numpy), *[(getattr(np, name), stand) for name, stand in stands.items()]]
 
 
 def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,14 +154,14 @@ def _sample(x: Any) -> Any:
     return x.array if isinstance(x, Recorded) else real_of(x)
 
 
-def _taken(function: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
+def _taken(function: Callable[..., Any], maker: Callable[..., Any]) -> Callable[..., Any]:
     """A function that gives the very array, if it can: of one that is recorded, the recorded one."""
 
     def taken(a: Any, dtype: Any = None, *rest: Any, **named: Any) -> Any:
         data = a.data if isinstance(a, Tensor) and a._node is None else a
         if type(data) is not Recorded or recorder() is None or rest or named:
             if isinstance(a, (list, tuple, NumberStand)) and not rest and not named:
-                return made(a) if dtype is None else made(a, dtype)
+                return maker(a) if dtype is None else maker(a, dtype)
             return function(a, dtype, *rest, **named)
         if dtype is not None and np.dtype(dtype) != data.dtype:
             return data.astype(dtype)

@@ -120,8 +120,8 @@ class Number(NumberStand):
     def item_of(self, items: Any) -> Any:
         """What a list, tuple or dict has in this place: of numbers, one that the program looks up."""
         if isinstance(items, dict) and list(items) != list(range(len(items))):
-            found = [key for key in items if len(items) <= _SHORT and self == key]
-            return items[found[0] if found else self.take()]
+            keys = [key for key in items if len(items) <= _SHORT and self == key]
+            return items[keys[0] if keys else self.take()]
         values = list(items.values()) if isinstance(items, dict) else list(items)
         is_there = (0 if isinstance(items, dict) else -len(values)) <= self.real_number < len(values)
         kinds = {type(x) for x in values}
@@ -136,9 +136,9 @@ class Number(NumberStand):
     def recorded_bound(self, decide: Callable[[], Any]) -> Any:
         """What ``decide`` finds, by decisions that are no ways of the step, but bounds of its numbers."""
         before = len(self.recording.program.decisions)
-        found = decide()
+        answer = decide()
         self.recording.bounds += len(self.recording.program.decisions) - before
-        return found
+        return answer
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -176,9 +176,9 @@ class Number(NumberStand):
             self.recording.wants_arrays = True
 
     def __getattr__(self, name: str) -> Any:
-        held = getattr(self.real_number, name)
+        attribute = getattr(self.real_number, name)
         self.take()
-        return held
+        return attribute
 
     def __deepcopy__(self, _: Any) -> Any:
         return self
@@ -264,8 +264,8 @@ def compared(function: Callable[..., Any], one: Any, other: Any) -> Number:
     key = (function, *[x.value if type(x) is Number else (type(x), x) for x in pair])
     if key not in recording.comparisons:
         recording.comparisons[key] = computed(recording, function, pair, 1)
-    found: Number = recording.comparisons[key]
-    return found
+    comparison: Number = recording.comparisons[key]
+    return comparison
 
 
 def is_within(number: Any, bounds: tuple[float, float]) -> bool:

@@ -116,33 +116,33 @@ _IMPORTED = ("random",)
 @contextmanager
 def refusing_reads(reach: Reach) -> Iterator[None]:
     """Inside, a step that is recorded may not read them; behind a decision, the call runs as it is written."""
-    found: list[tuple[Any, str, Any, Any]] = []
+    places: list[tuple[Any, str, Any, Any]] = []
     for (path, name), what in _READING.items():
         owner: Any = sys.modules.get(path.partition(".")[0])
         owner = (
             getattr(owner, path.partition(".")[2], None) if "." in path and path != "os.path" else sys.modules.get(path)
         )
         if owner is not None and name in vars(owner):  # systems have others
-            found.append((owner, name, vars(owner)[name], what))
-    stands = {id(function): (function, _Reading(function, what)) for _, _, function, what in found}
-    held = []
+            places.append((owner, name, vars(owner)[name], what))
+    stands = {id(function): (function, _Reading(function, what)) for _, _, function, what in places}
+    everywhere = []
     for key, (function, _) in stands.items():
         reads = read_tracking.Reads("", function)
         reads.holders += reach.holders.get(key, ())
-        held += [reads] * (reads.holders != [])
+        everywhere += [reads] * (reads.holders != [])
     for module in [sys.modules[name] for name in _IMPORTED if name in sys.modules]:
-        found += [(module, name, x, None) for name, x in vars(module).items() if id(x) in stands]
+        places += [(module, name, x, None) for name, x in vars(module).items() if id(x) in stands]
     try:
-        for owner, name, function, _ in found:
+        for owner, name, function, _ in places:
             stand = stands[id(function)][1]
             setattr(owner, name, functools.partialmethod(stand) if isinstance(owner, type) else stand)
-        for reads in held:
+        for reads in everywhere:
             read_tracking.exchange(reads, reads.original, stands[id(reads.original)][1])
         yield
     finally:
-        for reads in held:
+        for reads in everywhere:
             read_tracking.exchange(reads, stands[id(reads.original)][1], reads.original)
-        for owner, name, function, _ in found:
+        for owner, name, function, _ in places:
             setattr(owner, name, function)
 
 

@@ -130,8 +130,8 @@ class AllWaiting:
         names: dict[Any, str] = {}
         places: dict[Any, Any] = {}
         for way, waiting in self._all.get(key, {}).items():
-            names[way], found = waiting.changed()
-            places |= found
+            names[way], varying = waiting.changed()
+            places |= varying
         return names, places
 
     @property

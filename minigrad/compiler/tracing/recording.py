@@ -278,11 +278,11 @@ class Recording:
                 return x  # reshape to the same shape, astype without a copy: nothing was done
         sources = list(values_in((symbolic, named)))
         arrays = {id(v): a for v, a in zip(sources, real_arrays_in((args, options)), strict=True)}
-        made = self._result(call, result, sources, arrays)
+        output = self._result(call, result, sources, arrays)
         if self.constants and all(v.root in self.constants for v in sources):
             self.constants.update(call.results)
         self.note(call)
-        return made
+        return output
 
     def whole(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A ``numpy_function`` of ours as one call, or on plain arrays as it is."""

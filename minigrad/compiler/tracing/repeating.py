@@ -35,9 +35,9 @@ class Nested:
 
     def run_by(self, runs: list[Callable[..., Any]]) -> Any:
         """The same, with other functions for its programs."""
-        made = copy.copy(self)
-        vars(made)["runs"] = runs
-        return made
+        copied = copy.copy(self)
+        vars(copied)["runs"] = runs
+        return copied
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self) or not isinstance(other, Nested):
@@ -71,11 +71,11 @@ class Repeat(Nested):
         ys = [np.empty((steps, *value.shape), value.dtype) for value in outputs]
         state = tuple(map(as_rows, state))
         for t in range(steps - 1, -1, -1) if reverse else range(steps):
-            made = run(*state, *[row[t] for row in rows], *closed)
-            if not isinstance(made, tuple):  # a condition has not held
+            results = run(*state, *[row[t] for row in rows], *closed)
+            if not isinstance(results, tuple):  # a condition has not held
                 return (np.False_, *map(own, state), *ys)
-            state = tuple(map(as_rows, made[:count]))
-            for y, item in zip(ys, made[count:], strict=True):
+            state = tuple(map(as_rows, results[:count]))
+            for y, item in zip(ys, results[count:], strict=True):
                 y[t] = item
         return (np.True_, *map(own, state), *ys)
 
@@ -86,8 +86,8 @@ class Choice(Nested):
     def __call__(self, condition: Any, operands: tuple[Any, ...], *closed: tuple[Any, ...]) -> tuple[Any, ...]:
         """Run the one that the condition says."""
         number = 0 if condition else 1
-        made = self.runs[number](*operands, *closed[number])
-        return (np.True_, *map(own, made)) if isinstance(made, tuple) else self.missed()
+        results = self.runs[number](*operands, *closed[number])
+        return (np.True_, *map(own, results)) if isinstance(results, tuple) else self.missed()
 
 
 class While(Nested):
@@ -103,10 +103,10 @@ class While(Nested):
                 return self.missed()
             if not answer[0]:
                 return (np.True_, *map(own, state))
-            made = run(*state, *closed)
-            if not isinstance(made, tuple):
+            results = run(*state, *closed)
+            if not isinstance(results, tuple):
                 return self.missed()
-            state = tuple(map(as_rows, made))
+            state = tuple(map(as_rows, results))
 
 
 def as_rows(x: Any) -> Any:

@@ -24,11 +24,11 @@ def recorded_run(
     kwargs: dict[str, Any],
 ) -> tuple[Program, Any]:
     """The program of one run, and its result. A number that is still there afterwards is kept by the step."""
-    given, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
+    positional, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
     name_arguments(function, args, recording.program)
-    given, named = replaced(given, named, recording.numbers(inputs))
+    positional, named = replaced(positional, named, recording.numbers(inputs))
     into = Into(RecordingMode(recording, records=mode() is Node))
-    with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (given, named)), into:
-        result = function(*given, **named)
+    with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (positional, named)), into:
+        result = function(*positional, **named)
     frozen.check([x for x in recording.reach.optimizers if id(x) in recording.updates])
     return recording.finished(result)

@@ -44,7 +44,7 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
     be put into them (``CompileError``).
     """
     held_before, has_failed = contents(given), True
-    stands = [_Stand(held, recording.carried(held)) for held in reach.counters.values()]
+    stands = [_Stand(counter, recording.carried(counter)) for counter in reach.counters.values()]
     exchanged = [(reads, read_tracking.spy(reads)) for reads in reach.spied.values()]
     streams = [(reads, stand_for(reads.original)) for reads in reach.drawn_from.values()]
     streams += cached(reach)
@@ -90,25 +90,25 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
 
 def _plain_arrays(reach: Reach, written: Sequence[np.ndarray] | None) -> list[read_tracking.Reads]:
     """The arrays of no tensor, and where they lie; or those alone that show memory of arrays that are written."""
-    found = []
+    arrays = []
     for name, array in reach.plain_arrays:
         meant = written is None or any(np.may_share_memory(array, other) for other in written)
         if meant and type(array) in (np.ndarray, np.memmap) and array.dtype != object and id(array) in reach.holders:
             reads = read_tracking.Reads(name, array)
             reads.holders = reach.holders[id(array)]
-            found.append(reads)
-    return found
+            arrays.append(reads)
+    return arrays
 
 
 def _tuples(reach: Reach) -> list[read_tracking.Reads]:
     """Tuples of numbers, and where they lie."""
-    found = []
+    tuples = []
     for x in reach.seen():
         if type(x) is tuple and id(x) in reach.holders and read_tracking.is_table(x):
             reads = read_tracking.Reads("", x)
             reads.holders = reach.holders[id(x)]
-            found.append(reads)
-    return found
+            tuples.append(reads)
+    return tuples
 
 
 #: What a step may put into a place in each call, ``model.training = False``: the program puts the very same there.

@@ -125,5 +125,5 @@ class Ways:
         if taken:
             recording.taken -= taken
             recording.leave_out()
-            self.give_up([held.id for held in taken])
+            self.give_up([number.id for number in taken])
         return self._late > 2 * _IN_A_ROW

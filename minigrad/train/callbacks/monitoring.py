@@ -57,7 +57,7 @@ class _Monitor(Callback):
         """
         value = record.get(self.monitor)
         if value is None or np.ndim(value):
-            numbers = [name for name, held in record.items() if np.ndim(held) == 0]
+            numbers = [name for name, item in record.items() if np.ndim(item) == 0]
             validated = any(name.startswith("val_") for name in numbers)
             hint = "; pass validation= to fit" if self.monitor.startswith("val_") and not validated else ""
             raise StateError(
