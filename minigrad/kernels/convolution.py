@@ -303,7 +303,7 @@ def _kernel_of(x: Any, y: Any, window: Window, groups: int) -> Any:
 
 
 def _mixed_kernel(x: Any, y: Any, groups: int) -> Any:
-    images, results = (a.reshape(a.shape[0], groups, -1, math.prod(a.shape[2:])) for a in (x, y))
+    images, results = (a.reshape(a.shape[0], groups, a.shape[1] // groups, math.prod(a.shape[2:])) for a in (x, y))
     total = np.add.reduce(np.matmul(results, np.swapaxes(images, -1, -2)), 0)
     return total.reshape(y.shape[1], x.shape[1] // groups, *(1,) * (x.ndim - 2))
 

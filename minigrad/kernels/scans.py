@@ -15,9 +15,10 @@ LONG = 256
 def accumulated(ufunc: Any, x: Any, axis: Any) -> Any:
     """``ufunc.accumulate(x, axis)``, bit for bit: of a plain array row by row, where the rows lie across the memory.
 
+    Products of complex rows are not, which NumPy rounds otherwise than single ones.
     NumPy goes down each column by itself: 0.41 instead of 2.3 ms for 1000 x 256, 0.03 instead of 1.5 for 32 x 4096.
     """
-    if not _has_long_rows(x, axis):
+    if not _has_long_rows(x, axis) or (x.dtype.kind == "c" and ufunc is not np.add):
         return ufunc.accumulate(x, axis)
     z = np.empty(x.shape, x.dtype)
     rows, source = np.moveaxis(z, axis, 0), np.moveaxis(x, axis, 0)

@@ -123,6 +123,15 @@ def test_float16_is_that_of_float32_rounded_once(name: str, groups: int) -> None
     np.testing.assert_array_equal(got, want.astype("f2"))
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_windows_of_one_element_of_no_images(groups: int) -> None:
+    x, y = np.ones((0, 4, 16, 16), "f4"), np.ones((0, 6, 16, 16), "f4")
+    window = Window((1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    kernel = kernels.convolution_kernel(x, y, window, groups)
+    np.testing.assert_array_equal(kernel, np.zeros((6, 4 // groups, 1, 1), "f4"), strict=True)
+    assert kernels.convolution(x, kernel, None, window, groups).shape == y.shape
+
+
 def test_infinity_spoils_no_more_than_the_windows_that_see_it() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(16, 64, 10, 10)).astype("f4")

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import minigrad as mg
+from minigrad.errors import DTypeError
 from minigrad.kernels import scans
 from minigrad.kernels.scans import linear_recurrence, run_cumsum
 
@@ -69,6 +71,18 @@ def test_rows_have_the_bits_of_numpy(layout, dtype, axis, monkeypatch):
 def test_nothing_one_row_and_a_vector(shape):
     x = np.arange(np.prod(shape), dtype="f4").reshape(shape)
     np.testing.assert_array_equal(scans.accumulated(np.add, x, 0), np.add.accumulate(x, 0), strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["c8", "c16"])
+def test_products_of_complex_rows_have_the_bits_of_numpy(dtype):
+    parts = np.random.default_rng(0).normal(size=(2, 5, 300))
+    x = (parts[0] + 1j * parts[1]).astype(dtype)
+    np.testing.assert_array_equal(mg.cumprod(x, axis=0), np.cumprod(x, axis=0), strict=True)
+
+
+def test_what_numpy_does_not_compute_of_one_row_is_refused_too():
+    with pytest.raises(DTypeError, match="real numbers"):
+        mg.logcumsumexp(np.ones((1, 300), complex), axis=0)
 
 
 def test_integers_are_summed_in_their_wider_dtype():
