@@ -50,6 +50,12 @@ def test_numbers_that_the_dtype_does_not_tell_apart_are_warned_of(written, optio
     written("x,kind\n331893745,1\n0.1,0\n", **options)  # rounded, and still two
 
 
+def test_measurements_in_full_precision_are_not_warned_of(written):
+    rows = np.random.default_rng(0).uniform(100, 200, 10_000).tolist()
+    assert len(np.unique(np.array(rows, "f4"))) < len(rows)
+    written("x,kind\n" + "".join(f"{x!r},{i % 2}\n" for i, x in enumerate(rows)))
+
+
 def test_numbers_to_predict(written):
     table = written("x,kind\n1,0.5\n2,9\n", numbers=True)
     np.testing.assert_array_equal(table.y, np.array([0.5, 9], table.X.dtype))
