@@ -144,7 +144,7 @@ def _deviation(a: Any, axis: Any, ddof: float) -> Any:
     a = widened(a)
     share = 1 / degrees if degrees > 0 else math.nan
     with np.errstate(over="ignore"):
-        mean = np.mean(a, axis, keepdims=True)
+        mean = average(a, axis, True)
     if a.size and not everywhere(np.isfinite(mean)):  # a sum that overflows, of numbers that do not
         part = a * share
         away = part - np.sum(part / _count(a.shape, axis), axis, keepdims=True)
@@ -190,7 +190,8 @@ def of_any_size(x: Any, axis: Any, keepdims: bool, size_of: Callable[[Any], Any]
         return z
     largest = np.fmax.reduce(np.abs(x), axes_of(axis, x.ndim), keepdims=True)
     unit = np.where((largest > 0) & (largest < math.inf), largest, 1)
-    unit = np.exp2(np.floor(np.log2(unit)))  # a power of two: dividing by it rounds nothing
+    # A power of two: dividing by it rounds nothing. The logarithm of the largest numbers rounds up to that of infinity.
+    unit = np.exp2(np.minimum(np.floor(np.log2(unit)), np.finfo(x.dtype).maxexp - 1))
     return size_of(x / unit) * (unit if keepdims else np.reshape(unit, z.shape))
 
 

@@ -35,7 +35,9 @@ def _layout(z):
     return [step for n, step in zip(np.shape(z), z.strides, strict=True) if n > 1]
 
 
-@pytest.mark.parametrize("values", [[1e308, 1e308, 1.2e308], [-1e308, -1.5e308, -1e308]])
+@pytest.mark.parametrize(
+    "values", [[1e308, 1e308, 1.2e308], [-1e308, -1.5e308, -1e308], [np.finfo(float).max, 1e308, 1.2e308]]
+)
 @pytest.mark.parametrize("ddof", [0, 1])
 def test_deviations_of_numbers_whose_sum_overflows(values, ddof):
     x, unit = mg.tensor(np.array(values), requires_grad=True), mg.tensor(np.array(values) / 1e308, requires_grad=True)
@@ -44,6 +46,16 @@ def test_deviations_of_numbers_whose_sum_overflows(values, ddof):
     np.std(unit, ddof=ddof).backward()
     np.testing.assert_allclose(z.data, 1e308 * np.std(unit.data, ddof=ddof), rtol=1e-12)
     np.testing.assert_allclose(x.grad, unit.grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.filterwarnings("error")
+def test_the_largest_numbers_have_a_unit_too(dtype):
+    largest = np.finfo(dtype).max
+    x = np.array([largest, -largest], dtype)
+    np.testing.assert_array_equal(mg.std(x), largest)
+    np.testing.assert_array_equal(mg.linalg.norm(x[:1]), largest)
+    np.testing.assert_array_equal(mg.linalg.norm(x[:1], 3), largest)
 
 
 def test_functions_of_the_package_take_the_options_of_numpys():
