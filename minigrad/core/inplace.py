@@ -205,6 +205,8 @@ def cast_into(value: Any, dtype: np.dtype) -> Any:
             f"'{value.dtype}') for what is filled, or value.astype('{dtype}')"
         )
     whole = value.dtype.kind in "iub" and dtype.kind in "iub"
+    if weak and 0 in value.shape:  # no number, of any dtype
+        return ops["astype"](value, dtype)
     if not whole and not np.can_cast(value.dtype, dtype, "same_kind"):
         raise DTypeError(f"an array of {dtype} does not hold values of {value.dtype}: write x.astype('{value.dtype}')")
     cast = ops["astype"](value, dtype)

@@ -587,6 +587,13 @@ def test_whole_numbers_are_written_where_they_fit_and_do_not_wrap(dtype):
                 write(mg.tensor(np.zeros(2, dtype)), -129)
 
 
+def test_an_empty_list_is_written_into_any_dtype():
+    x = mg.tensor(np.zeros(3, "uint8"))
+    x[x > 1] = []
+    x[:0] = []
+    np.testing.assert_array_equal(np.insert(x, [], []).data, np.zeros(3, "uint8"), strict=True)
+
+
 def test_writes_of_whole_numbers_are_looked_at_in_each_replay():
     @mg.compile
     def step(values):
