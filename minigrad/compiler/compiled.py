@@ -204,18 +204,17 @@ class Compiled(Repeated):
         reach, unprepare = self._reach(args, kwargs)
         if inputs and not may_have_numbers(reach):
             return self._without_inputs(key, args, kwargs, inputs)
-        ways = self._ways
-        recording = Recording(reach, ways.graphs, ways.lifts, ways.written, ways.copies)
+        recording = Recording(reach, self._ways)
         recording.may_repeat = may_be_put_back(reach)
-        may_lift = recording.may_lift = recording.may_repeat and not self._ways.lifts
         put_back = remembered(reach, (args, kwargs)) if inputs or reach.counters or recording.may_repeat else None
         try:
             program, result = recorded_run(self.function, recording, inputs, args, kwargs)
         except Exception as error:
-            if put_back is not None and recording.saved_memory.unlent:
+            if recording.may_repeat and recording.saved_memory.unlent:
                 return self._with_memory_apart(recording, put_back, key, inputs, args, kwargs)
             refusal = error.__cause__ if isinstance(error.__cause__, CompileError) else error  # NumPy has wrapped it
-            if put_back is not None and (self._ways.is_tried or (may_lift and recording.wants_lifts(refusal))):
+            lifts = self._ways.is_tried or (recording.may_lift and recording.wants_lifts(refusal))
+            if put_back is not None and lifts:
                 recording.release()  # plain arrays meet recorded ones: once more, with this or all of them recorded
                 put_back()
                 self._ways.lift(recording.wants)
@@ -244,20 +243,21 @@ class Compiled(Repeated):
         check_not_kept(recording, reach)
         with self._lock:
             self._calls["recorded"] += 1
-            if not any(ready.is_again(program) for ready in self._ready.get(key, ())):
-                self._wait(key, program, reach, changed, inputs, args, kwargs)
+            self._wait(key, program, reach, changed, inputs, args, kwargs)
         return result
 
     def _with_memory_apart(self, recording: Recording, put_back: Any, key: Any, inputs: Any, *given: Any) -> Any:
         """The call once more, where the step has written into memory that graphs may have saved."""
         recording.release()
-        self._ways.copies |= recording.saved_memory.set_apart(put_back)
+        self._ways.copies |= recording.saved_memory.set_apart(put_back if recording.may_repeat else None)
         return self._recorded(key, inputs, *given)
 
     def _wait(
         self, key: Any, program: Program, reach: Reach, changed: Any, inputs: Any, args: Any, kwargs: Any
     ) -> None:
-        """A recording waits for another one like it; if that was there, the program is ready."""
+        """A recording of a new program waits for another one like it; if that was there, the program is ready."""
+        if any(ready.is_again(program) for ready in self._ready.get(key, ())):
+            return
         waiting = self._waiting(key, way := tuple(program.decisions), reach)
         try:
             before = waiting.agreeing(program, reach, changed.get(way, ""))

@@ -344,15 +344,10 @@ def variadic_call(op: Op) -> Callable[..., Any]:
             return z
         if watch is not None:
             recorder = watch.observe(op, z, arrays, parents, options)
+        if recorder is not None and saves:
+            arrays = _saved(arrays, args, parents, program)
         if recorder is not None and program is None:
-            if saves:
-                arrays = [
-                    own(array, not isinstance(a, Tensor), node)
-                    for array, a, node in zip(arrays, args, parents, strict=True)
-                ]
             options = {name: own_option(option) for name, option in options.items()}
-        elif program is not None and saves:
-            arrays = [program.saved(array, node) for array, node in zip(arrays, parents, strict=True)]
         values = {"z": z, op.arguments[0]: tuple(arrays), "shapes": [a.shape for a in arrays], **options}
         edges = tuple(
             None if parent is None else (parent, formula, tuple([{**values, "i": i}[role] for role in roles]))
@@ -364,6 +359,14 @@ def variadic_call(op: Op) -> Callable[..., Any]:
         return tensor
 
     return call
+
+
+def _saved(arrays: Sequence[Any], args: Sequence[Any], parents: Sequence[Any], program: Any) -> list[Any]:
+    """The operands as a node saves them."""
+    if program is not None:
+        return [program.saved(array, node) for array, node in zip(arrays, parents, strict=True)]
+    several = zip(arrays, args, parents, strict=True)
+    return [own(array, not isinstance(a, Tensor), node) for array, a, node in several]
 
 
 def constant(op: Op, name: str, value: Tensor) -> Any:

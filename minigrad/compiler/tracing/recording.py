@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,9 @@ from minigrad.core.trees import flat, mapped_all
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.optim.optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from minigrad.compiler.tracing.ways import Ways
 from minigrad.support.idioms import Count
 
 
@@ -45,24 +48,16 @@ class Recording:
 
     is_body = False  # whether it is that of a loop's body, see ``inner_recording``
 
-    def __init__(
-        self,
-        reach: Reach,
-        graphs: Sequence[Any] = (),
-        lifts: bool = False,
-        written: Sequence[np.ndarray] = (),
-        copies: bool = False,
-    ) -> None:
+    def __init__(self, reach: Reach, ways: Ways) -> None:
         self.program = Program()
         self.reach = reach
         self.active = True
         self.inner: Any = None  # the recording of a body, while there is one: see ``inner_recording``
         self.refused: CompileError | None = None  # raised at the end, if the step should catch it
-        self.lifts = lifts  # whether recorded arrays stand in the places of plain ones too
-        self.written = written  # plain arrays in whose places recorded ones stand in any case
+        self.lifts = ways.lifts  # whether recorded arrays stand in the places of plain ones too
+        self.written = ways.written  # plain arrays in whose places recorded ones stand in any case
         self.may_repeat = False  # whether all that the step writes can be put back, and the step run once more
-        self.saved_memory = SavedMemory(reach.tensors, copies)
-        self.may_lift = False  # whether the step can be run once more with those that it writes among them
+        self.saved_memory = SavedMemory(reach.tensors, ways.copies)
         self.wants: np.ndarray | None = None  # one that is not among them, and is written
         self.wants_arrays = False  # whether a plain array has met a recorded one in a way that nobody sees
         self.is_usual = True  # see ``leave_out``
@@ -80,7 +75,7 @@ class Recording:
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
         self.windows: list[Any] = []  # deques of bounded length that the step reads and appends to
         self._of_graphs = {
-            id(x._array): held.name for held in graphs for x in flat(held.get()) if isinstance(x, Tensor)
+            id(x._array): held.name for held in ways.graphs for x in flat(held.get()) if isinstance(x, Tensor)
         }
         self.without_graph: dict[Value, str] = {}  # values that had a graph in an earlier call
         self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
@@ -100,6 +95,11 @@ class Recording:
             self.memory.watch(array, name)
         self.see([tensor._node for tensor in reach.tensors if isinstance(tensor._node, Leaf)])
         self.reached = frozenset(self.leaves)  # the others are made in the step
+
+    @property
+    def may_lift(self) -> bool:
+        """Whether the step can be run once more with the plain arrays that it writes among the recorded ones."""
+        return self.may_repeat and not self.lifts
 
     # -- what comes in ------------------------------------------------------------------------
 
@@ -242,10 +242,7 @@ class Recording:
             )
         written = [self.capture(x) for x in writes if x is not None]
         for x in written:
-            self._check_writable(x)
-            leaves = self.saved_memory.write(x, self.program)
-            if leaves and not self._places.in_update:  # an optimizer says so itself
-                self.write_leaves(leaves)
+            self._begin_write(x)
             if x.value.root in self.copied:
                 raise self.refusal(
                     "an array that the step makes is handed to a library, and then written into",
@@ -290,7 +287,8 @@ class Recording:
             return self.call(function, args, kwargs)
         return function.__wrapped__(*args, **kwargs)
 
-    def _check_writable(self, x: Recorded) -> None:
+    def _begin_write(self, x: Recorded) -> None:
+        """Note what a write into an array means for others. Raises ``CompileError`` where it is none of a program."""
         root = x.value.root
         if root.kind == CAPTURE and not root.name:
             self.wants_arrays = True  # it may be a view of one that a name leads to
@@ -305,6 +303,9 @@ class Recording:
         if not known and is_named(self.reach, root.origin):
             self.wants = root.origin  # plain calls may read it: once more, with a recorded one in its place
             raise self.refusal("a plain array is written into", "compute a new array")
+        leaves = self.saved_memory.write(x, self.program)
+        if leaves and not self._places.in_update:  # an optimizer says so itself
+            self.write_leaves(leaves)
 
     def _result(self, call: Call, result: Any, sources: list[Value], arrays: dict[int, Any]) -> Any:
         if isinstance(result, (tuple, list)):

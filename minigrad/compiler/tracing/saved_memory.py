@@ -74,8 +74,9 @@ class SavedMemory:
         """
         if put_back is None:
             raise CompileError(
-                "mg.compile: the step writes into a tensor that a graph may need, and too much memory is in reach to "
-                "begin anew: write into a copy, y = x.copy()"
+                "mg.compile: the step writes into a tensor that a graph may need, and what it has done cannot be put "
+                "back to begin anew (it wrote into a list or dict, or much memory is in reach): write into a copy, y = "
+                "x.copy()"
             )
         put_back()
         for tensor in self.unlent.values():

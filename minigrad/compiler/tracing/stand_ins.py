@@ -132,7 +132,7 @@ class _Stand:
         self.held.put(self.before)
         if _tree(now) != self.at_first:  # written into: the very container has it, and no program is made of it
             recording.taken.add(self.held)
-            recording.may_lift = False  # it cannot be put back
+            recording.may_repeat = False  # it cannot be put back
             for key in self.before if type(now) is dict else ():
                 if key not in now:
                     del self.before[key]

@@ -5,7 +5,8 @@ import pytest
 
 import minigrad as mg
 from minigrad import optim
-from minigrad.errors import GraphError
+from minigrad.compiler import snapshot
+from minigrad.errors import CompileError, GraphError
 
 
 def add(t):
@@ -279,3 +280,15 @@ def test_training_goes_on_beside_such_a_write():
         return [call(mg.tensor(rng.standard_normal(3))).item() for _ in range(10)]
 
     assert run(True) == run(False)
+
+
+def test_what_cannot_be_put_back_is_refused(monkeypatch):
+    monkeypatch.setattr(snapshot, "_ROOM", 0)
+    table, x = np.ones(3), mg.tensor([4.0, 5.0, 6.0], dtype=float)
+
+    def step():
+        x.data[0] = 1.0
+        return (x * table).sum()
+
+    with pytest.raises(CompileError, match="writes into a tensor that a graph may need"):
+        mg.compile(step, backend="numpy")()
