@@ -222,8 +222,8 @@ def familiar(x: Any) -> Any:
         raise OptedOutError(f"{_kind_name(kind)} takes no part in NumPy's functions (__array_ufunc__ is None)")
     if kind.__module__.partition(".")[0] in _AROUND_ARRAYS:
         raise OptedOutError(
-            f"{_kind_name(kind)} calculates with what it holds, tensors too: write tensor * x, an operator of Python, "
-            "or np.asarray(x) for its numbers without their names"
+            f"{_kind_name(kind)} holds an array and the names of its axes, and calculates with tensors itself: write "
+            "tensor * x, with Python's operator, or np.asarray(x) for the numbers alone"
         )
     more = _more_than_numbers(x)
     if more:

@@ -75,7 +75,7 @@ def note_view(tensor: Tensor, source: Tensor, op: Any, options: Any) -> None:
 
 
 def views_in(family: Family | None) -> list[tuple[Tensor, View]]:
-    """The views that are in use and have not got other data since, and how they came from the root."""
+    """The views that are still in use and have no other data yet, each with how it came from the root."""
     alive = [tensor for reference in family[1:] if (tensor := reference()) is not None] if family else []
     return [
         (tensor, tensor._shared) for tensor in alive if type(tensor._shared) is tuple and tensor._shared[2] is family
@@ -94,7 +94,7 @@ def family_of(x: Tensor) -> Family | None:
 
 
 def take(x: Tensor, data: Any) -> None:
-    """Let ``x`` have other data, and be no view. Its own views stay views of one another, and of what it was."""
+    """Give ``x`` other data, as no view of anything. The views of ``x`` stay views of its old data."""
     old, family = x._array, family_of(x)
     if family:
         was: Any = object.__new__(type(x))

@@ -35,7 +35,7 @@ _OF_LISTS = frozenset(
 #: All faces, and for those that somebody has given rules the primitives that answer tensors in their place.
 RULED: dict[Function, Function | None] = {}
 
-#: Of all faces, what tensors answer without such rules.
+#: What tensors answer to each face where nobody has given it rules.
 OWN: dict[Function, Function] = {}
 
 

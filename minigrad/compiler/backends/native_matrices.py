@@ -1,8 +1,8 @@
 """Small matrices, and stacks of them, as kernels: LAPACK takes longer to begin with one than to work on it.
 
-A matrix that is singular, or not positive definite, is found before its factors are used: a condition of the program
-does not hold then, and the step runs as it is written, which raises NumPy's error. Where no condition can be, such
-calls stay with NumPy.
+A condition of the program says that no matrix is singular, or that each is positive definite. Where it does not hold,
+the step runs as it is written, which raises NumPy's error. Where a condition is not possible, since writes came before,
+such calls stay with NumPy.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _strides(value: Value, stack: tuple[int, ...], vector: bool = False) -> tupl
 
 
 class _Writer:
-    """The calls so far."""
+    """Writes the calls of a program anew, with kernels for those on small matrices."""
 
     def __init__(self, calls: list[Call], program: Program, compiler: Compiler, checks: bool) -> None:
         self.calls: list[Call] = []
@@ -85,7 +85,7 @@ class _Writer:
                 self._sound.discard(known)
 
     def _fits(self, call: Call) -> bool:
-        """Whether all is of one type of floats, in matrices that are small; and the results lie in one run."""
+        """Whether all operands are small matrices of one type of floats, and the results new arrays without gaps."""
         operands = [x for x in call.args if not isinstance(x, bool)]
         if call.writes or not call.results or not all(isinstance(x, Value) and x.is_array for x in operands):
             return False
@@ -104,7 +104,7 @@ class _Writer:
         self.calls.append(Call(routine, values[:-1], {}, [values[-1]], []).beside(self._call))
 
     def _assume(self, x: Value, count: int, strides: tuple[int, ...], n: int, test: str) -> None:
-        """The condition that each number on the diagonals is such a one."""
+        """Add the condition that each number on the diagonals of x is not 0 ("!="), or above 0 (">")."""
         if x in self._sound:
             return
         self._sound.add(x)
@@ -129,7 +129,7 @@ class _Writer:
         return self._factors[a], n, count
 
     def _regular(self, a: Value) -> tuple[Value, int, int] | None:
-        """The same, with the condition that no matrix is singular."""
+        """``_factors_of``, with the condition that no matrix is singular."""
         factors = self._factors_of(a) if self._checks else None
         if factors is not None:
             w, n, count = factors

@@ -16,7 +16,7 @@ from minigrad.compiler.program import Call, Value
 #: Bytes of an array up to which one thread copies it here.
 LARGEST = 1 << 24
 
-#: Blocks of ``inner`` elements, ``size`` of them in a round: the first ``by`` of z are the last ones of x.
+#: A round is ``size`` blocks of ``inner`` elements: the first ``by`` blocks of z are the last ones of x.
 _TEXT = """
 def kernel(first, last, rows, step, outer, size, by, inner, x, z):
     ahead = np.uint64(by) * np.uint64(inner)
@@ -41,7 +41,7 @@ def moving_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], lis
 
 
 def _one(x: Any) -> Any:
-    """The number of a tuple of one, or a number."""
+    """The number in a tuple or list of one; anything else as it is."""
     x = x[0] if isinstance(x, (tuple, list)) and len(x) == 1 else x
     return int(x) if isinstance(x, np.integer) else x
 

@@ -1,7 +1,7 @@
 """Kernels without a loop, for calls on few numbers that follow each other: each number is a local name.
 
-An element of an array is found from the beginning of the memory that the array looks at. So what one call puts into an
-array another one takes from its name, and nothing that stays inside of the kernel is ever written.
+An element of an array is known by its place in the memory that the array looks at. So what one call puts into an array,
+another call takes by name. Only what is used after the kernel is written.
 """
 
 from __future__ import annotations

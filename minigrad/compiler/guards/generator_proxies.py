@@ -44,7 +44,7 @@ _OF_OLD = ("rand", "randn", "randint", "random_integers", "random_sample")
 #: Methods that take items of a list, or put them in another order: a program draws their places.
 _CHOOSING = ("choice", "choices", "sample", "shuffle")
 
-#: Things that are no numbers, of which one is taken, at most.
+#: The most objects, other than numbers, of which one may be drawn: each needs a program of its own.
 _OBJECTS = 8
 
 _METHODS: dict[str, tuple[str, ...]] = {
@@ -184,7 +184,7 @@ def _item_of(items: Any, place: Any) -> Any:
 
 
 def _shuffling(self: Any, x: Any, axis: int = 0) -> None:
-    """NumPy's: of an array that is recorded, the rows in an order that is drawn."""
+    """``shuffle`` of NumPy's generators: a recorded array gets its rows in an order that is drawn."""
     recording = recorder()
     if recording is None or axis or not isinstance(x, np.ndarray):
         self.original.shuffle(x, **({"axis": axis} if axis else {}))

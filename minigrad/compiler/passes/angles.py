@@ -1,8 +1,8 @@
 """Sines and cosines of arrays as steps of loops in machine code, where angles are not too far from 0.
 
-NumPy's functions know all digits of pi that an angle needs. In a loop that goes in lanes there are five parts of pi/2,
-enough up to 2**29. So a condition of the program says that no angle is beyond; where one is, or is NaN or infinite, the
-step runs as it is written. Few angles need no condition: of these C's functions are called.
+NumPy's functions know all digits of pi that an angle needs. A loop that goes in lanes has pi/2 in five parts, enough up
+to 2**29. So the program has a condition that no angle is beyond. Where one is, or is NaN or infinite, the step runs as
+it is written. A few angles need no condition: for these C's functions are called.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEAR = {np.sin: near_sin, np.cos: near_cos}
 
 
 def with_near_angles(calls: list[Call], program: Program, few: int, farthest: float) -> list[Call]:
-    """The calls with such functions of arrays of more than a ``few`` angles, and the conditions that they need."""
+    """The calls with ``near_sin`` and ``near_cos`` for arrays of more than ``few`` angles, and their conditions."""
     rewritten: list[Call] = []
     looked_at: set[Value] = set()
     for call in calls:
@@ -52,7 +52,7 @@ def with_near_angles(calls: list[Call], program: Program, few: int, farthest: fl
 
 
 def _fits(call: Call, few: int) -> bool:
-    """Whether a call is of an array of floats that loops know, and makes one like it."""
+    """Whether a call takes one array of more than ``few`` floats, and gives a new one of the same dtype."""
     if len(call.args) != 1 or call.kwargs or call.writes or len(call.results) != 1:
         return False
     (x,), (z,) = call.args, call.results
@@ -64,7 +64,7 @@ _KNOWN = frozenset(map(np.dtype, ("float32", "float64")))
 
 
 def _condition(x: Value, farthest: float, call: Call, program: Program) -> list[Call]:
-    """That the size of each angle is at most ``farthest``: NaN is not."""
+    """The calls of the condition that no angle is beyond ``farthest``, or NaN."""
     sizes = program.new(RESULT, as_strided(np.empty(1, x.dtype), x.shape, np.empty(x.shape, x.dtype).strides))
     largest, holds = program.new(RESULT, x.dtype.type(0)), program.new(RESULT, np.bool_(True))
     return [

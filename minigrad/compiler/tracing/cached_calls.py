@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class _Paused(ModeContext):
-    """Inside nothing is written down."""
+    """Inside, nothing is recorded in the program."""
 
     def changed(self, _: Any) -> Any:
-        """With a graph or without, as outside."""
+        """The mode inside: a graph is recorded if it is outside."""
         return Node if is_recording() else None
 
 
 class Cached:
-    """What stands for one of them; ``reach`` gets to know what it gives."""
+    """What stands for a cached function; ``reach`` watches what the function gives."""
 
     def __init__(self, original: Any, name: str, reach: Reach) -> None:
         self._original, self._name, self._reach = original, name, reach
@@ -72,7 +72,7 @@ class Cached:
 
 
 def cached(reach: Reach) -> Iterator[tuple[Reads, Any]]:
-    """Each of these functions, where it lies, and what stands for it."""
+    """Where each cached function in reach lies, and what stands for it."""
     for x in reach.seen():
         if isinstance(x, functools._lru_cache_wrapper) and id(x) in reach.holders:
             name = getattr(x, "__name__", "a cached function")

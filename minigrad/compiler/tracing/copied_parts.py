@@ -16,7 +16,7 @@ from minigrad.errors import CompileError
 
 
 class CopiedPart(NamedTuple):
-    """A copy, the recorded array that it is a part of, and the number of calls before."""
+    """A copy, the recorded array that it is a part of, and the number of calls before it was made."""
 
     value: Value
     source: Any

@@ -1,4 +1,4 @@
-"""One recorded run of a function."""
+"""One recorded run of a function, without the comparison with a second one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def recorded_run(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> tuple[Program, Any]:
-    """The program of one run, and its result. A number that is still there afterwards is kept by the step."""
+    """The program of one run, and its result.
+
+    When it returns, its frame is gone: only what the step itself keeps still holds numbers of the recording.
+    """
     positional, named = taken_apart(recording.given, args), taken_apart(recording.given, kwargs)
     name_arguments(function, args, recording.program)
     positional, named = replaced(positional, named, recording.numbers(inputs))

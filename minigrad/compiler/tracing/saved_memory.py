@@ -1,8 +1,9 @@
 """Which memory graphs have saved, and what a step writes into it.
 
-As it is written, a graph keeps what it has saved: a tensor whose ``.data`` is handed out moves to a copy. A recording
-writes where things are. So it is made once more where that shows: after the tensors from outside that the step writes
-into were handed out, or, where the graph was made in the step, with copies of what graphs save.
+Outside of a recording, a graph keeps what it has saved: a tensor whose ``.data`` is handed out moves to a copy. A
+recording writes into memory as it is. Where a gradient would notice, the call is put back and recorded once more.
+Tensors from outside that the step writes into are handed out before. Of a graph that the step makes itself, the
+program holds copies of what the graph saves.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from minigrad.errors import CompileError
 
 
 class SavedMemory:
-    """What one recording knows of it. ``reached`` are the tensors in reach; with ``copies``, graphs save copies."""
+    """What graphs save and the step writes in one recording.
+
+    ``reached`` are the tensors in reach; with ``copies``, graphs save copies.
+    """
 
     def __init__(self, reached: list[Tensor], copies: bool) -> None:
         self.given: list[Tensor] = []  # the tensors that the step was called with
@@ -48,7 +52,7 @@ class SavedMemory:
         return x
 
     def write(self, x: Recorded, program: Program) -> list[Leaf]:
-        """Note that the next call of a program writes into an array; the leaves of which it is the data."""
+        """Note that the next call of a program writes into an array; gives the leaves that share its memory."""
         memory = _memory_of(x)
         if memory in self._saved:
             self._written.append((program, len(program.calls), memory))
