@@ -139,8 +139,8 @@ def _settle(x: Tensor) -> None:
         return
     for tensor, array in moved(root):
         tensor._array = array
-    if x._shared is not None:
-        share(x._array, DETACHED)
+    if x._shared is not None:  # an edge leads to a tensor of a graph too, but not to this one
+        share(x._array, SHARED if root._node is not None else DETACHED)
 
 
 def writable(x: Tensor) -> Any:

@@ -122,6 +122,18 @@ def test_a_detached_leaf_of_a_leaf_has_memory_of_its_own():
     assert q.data.tolist() == [9.0, 5.0, 6.0]
 
 
+@pytest.mark.parametrize("change", [stepped, lambda p: p.data.fill(1.0)], ids=["step", "fill"])
+@pytest.mark.parametrize("outside", [lambda x: x.detach(), lambda x: x.detach()[1:], lambda x: x[1:].detach()])
+def test_a_graph_goes_on_with_a_tensor_whose_detached_view_became_a_leaf(outside, change):
+    x = made("in a graph")
+    p = outside(x).requires_grad_()
+    w = mg.tensor([1.0, 2.0, 3.0], dtype=float, requires_grad=True)
+    y = (x * w).sum()
+    change(p)
+    y.backward()
+    np.testing.assert_array_equal(w.grad, SAVED)
+
+
 def test_views_go_on_sharing_where_one_becomes_a_leaf():
     x = mg.tensor(SAVED, dtype=float)
     part = x[:2]
