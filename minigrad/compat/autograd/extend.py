@@ -164,7 +164,7 @@ def primitive(f: Function) -> Function:
                 return _in_both_modes(rules, wanted, gradients, options, (g, z, arguments))
             return gradients(g, z, arguments) if saved is None else _on_values(gradients, (g, z, arguments))
 
-        return RuledCall(name, run, pull, mapped(own, args)).result()
+        return RuledCall(name, run, pull, args).result()
 
     rules.function = with_rules
     with_rules.rules = rules  # type: ignore[attr-defined]
