@@ -83,7 +83,8 @@ def kernel(first, last, rows, step, count, w, z):
             x = {line}
         z[m] = x
 """
-#: Whether no matrix is singular; or, of lower triangles that Cholesky made, whether all were positive definite.
+#: Whether no matrix is singular and all numbers are finite (x - x is 0), since LAPACK spreads others in its own ways;
+#: or, of lower triangles that Cholesky made, whether all were positive definite.
 _SOUND = """
 def kernel(first, last, rows, step, count, am, ai, aj, a, z):
     am = np.uint64(am)
@@ -94,6 +95,9 @@ def kernel(first, last, rows, step, count, am, ai, aj, a, z):
         for i in range({n}):
             d = a[m * am + i * ai + i * aj]
             sound = sound & (d {test} {kind}(0))
+            for j in range({n}):
+                x = a[m * am + i * ai + j * aj]
+                sound = sound & (x - x == {kind}(0))
     z[np.uint64(0)] = sound
 """
 _CHOLESKY = """

@@ -130,3 +130,22 @@ def test_a_filter_of_small_matrices_is_one_native_loop():
             np.testing.assert_allclose(one.data, two.data, rtol=1e-8)
     with pytest.raises(np.linalg.LinAlgError, match="Singular"):
         compiled(np.zeros((2, 2), dtype=float), np.zeros((2, 2), dtype=float), ys)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "function",
+    [np.linalg.inv, lambda a: np.linalg.solve(a, np.ones(3)), lambda a: mg.linalg.solve_triangular(a, np.ones(3))],
+    ids=["inv", "solve", "solve_triangular"],
+)
+def test_what_is_not_finite_spreads_as_in_lapack(function, number):
+    rng = np.random.default_rng(0)
+    regular = rng.standard_normal((3, 3)) + 4 * np.eye(3, dtype=float)
+    step = mg.compile(lambda a: function(a), backend="native")
+    for _ in range(4):
+        step(mg.tensor(regular))
+    for place in [(0, 0), (1, 2), (2, 1)]:
+        a = regular.copy()
+        a[place] = number
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(step(mg.tensor(a)).data, function(mg.tensor(a)).data)
