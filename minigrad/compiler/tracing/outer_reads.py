@@ -9,11 +9,13 @@ the user alone: libraries ask for it to write, to import, to show a line.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from contextvars import ContextVar
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from minigrad.compiler.guards import read_tracking
@@ -132,7 +134,9 @@ def refusing_reads(reach: Reach) -> Iterator[None]:
         everywhere += [reads] * (reads.holders != [])
     for module in [sys.modules[name] for name in _IMPORTED if name in sys.modules]:
         places += [(module, name, x, None) for name, x in vars(module).items() if id(x) in stands]
+    import_module = importlib.import_module
     try:
+        importlib.import_module = _imported
         for owner, name, function, _ in places:
             stand = stands[id(function)][1]
             setattr(owner, name, functools.partialmethod(stand) if isinstance(owner, type) else stand)
@@ -144,6 +148,23 @@ def refusing_reads(reach: Reach) -> Iterator[None]:
             read_tracking.exchange(reads, stands[id(reads.original)][1], reads.original)
         for owner, name, function, _ in places:
             setattr(owner, name, function)
+        importlib.import_module = import_module
+
+
+#: Whether a library is being imported, which reads files on its way. Its module is there once and for all.
+_importing: ContextVar[bool] = ContextVar("importing", default=False)
+
+
+def _imported(name: str, package: str | None = None) -> ModuleType:
+    """``importlib.import_module``, as ops use it that need SciPy."""
+    token = _importing.set(True)
+    try:
+        return _import_module(name, package)
+    finally:
+        _importing.reset(token)
+
+
+_import_module = importlib.import_module
 
 
 class _Reading:
@@ -155,7 +176,7 @@ class _Reading:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording = recorder()
-        read = self._what(*args, **kwargs) if recording is not None else ""
+        read = self._what(*args, **kwargs) if recording is not None and not _importing.get() else ""
         if read:
             if len(recording.program.decisions) == recording.bounds:
                 raise recording.refusal(

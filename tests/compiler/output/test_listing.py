@@ -15,7 +15,7 @@ from minigrad.core.table import ops
 from minigrad.core.trees import leaves
 from minigrad.errors import CompileError
 from tests.compiler.output.exported import exported, run_alone
-from tests.compiler.test_table import REFUSED, TABLE, _data, value_and_gradients
+from tests.compiler.test_table import TABLE, _data, value_and_gradients
 from tests.samples import samples
 
 _SHIFTS = {"one": 1}
@@ -125,7 +125,7 @@ def _tree(x):
     return [array + array.dtype.type(0) if array.dtype.kind in "fc" else array for array in found]
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if name not in REFUSED])
+@pytest.mark.parametrize("name", TABLE)
 @pytest.mark.slow
 def test_the_text_of_every_function_of_the_table(name):
     @settings(max_examples=2, suppress_health_check=list(HealthCheck))

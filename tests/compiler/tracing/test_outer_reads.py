@@ -279,3 +279,32 @@ def test_behind_a_decision_the_call_runs_as_it_is_written(tmp_path):
         np.save(tmp_path / "a.npy", X * n)
         np.testing.assert_array_equal(compiled(X, n), step(X, n))
     assert compiled.stats()["replayed"] > 8
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["mg.special.boxcox1p(x, 0.5)", "mg.special.erf(x)", "mg.linalg.sqrtm(x * mg.tensor(np.eye(2, dtype='f4')))"],
+)
+def test_a_library_that_an_op_needs_first_in_a_step_may_read_files_on_its_way(call, tmp_path):
+    """NumPy's own tests, which SciPy imports, look through the folders of packages, the script's among them."""
+    pytest.importorskip("scipy")
+    (tmp_path / "script.py").write_text(
+        "import sys\n"
+        "import numpy as np\n"
+        "import minigrad as mg\n"
+        "assert 'scipy.special' not in sys.modules\n"
+        f"step = mg.compile(lambda x: {call}, backend='numpy')\n"
+        "results = [step(mg.tensor([0.3, 0.4])).data.tolist() for _ in range(4)]\n"
+        "assert results[0] == results[3]\n"
+        "print(step.stats()['replayed'])\n"
+    )
+    root = os.path.dirname(os.path.dirname(mg.__file__))
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", tmp_path / "script.py"],
+        env={**os.environ, "PYTHONPATH": root},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == "2\n", run.stderr
