@@ -26,6 +26,7 @@ from minigrad.core.memory import DETACHED, SHARED, fingerprint, owner, share
 from minigrad.core.stands import Stand, shown
 from minigrad.core.views import (
     Steps,
+    base_of,
     family_of,
     followed,
     in_order,
@@ -96,8 +97,7 @@ def lend(x: Tensor) -> Any:
     """
     if _is_lent(x):
         return x._array
-    known = root_of(view_of(x))
-    root = x if known is None else known
+    root = base_of(x)
     alone = _holders(root) == _ALONE  # no node has it, and no view
     data = seen(x)
     if type(data) is not _Array or not data.flags.writeable:
@@ -132,8 +132,7 @@ def _settle(x: Tensor) -> None:
     data = x._array
     if alone or type(data) is not _Array or id(owner(data)) in SHARED:
         return
-    known = root_of(view_of(x))
-    root = x if known is None else known
+    root = base_of(x)
     if type(root._node) is Leaf:  # it stays where it is
         take(x, copied(data, "K"))
         return

@@ -83,7 +83,7 @@ def views_in(family: Family | None) -> list[tuple[Tensor, View]]:
 
 
 def view_of(x: Any) -> View | None:
-    """How a tensor came from its root; None for what is no view, or no tensor."""
+    """How a view came from its root; None for anything that is no view."""
     shared = getattr(x, "_shared", None)
     return shared if type(shared) is tuple else None
 
@@ -108,6 +108,12 @@ def root_of(view: View | None) -> Tensor | None:
     """The tensor whose memory a view shares; None for no view, and where that tensor is gone."""
     root = None if view is None else view[0]
     return root() if type(root) is weakref.ref else root
+
+
+def base_of(x: Tensor) -> Tensor:
+    """The tensor whose memory ``x`` shares; ``x`` itself where it is no view, or that tensor is gone."""
+    root = root_of(view_of(x))
+    return x if root is None else root
 
 
 def is_detached(view: View) -> bool:

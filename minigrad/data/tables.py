@@ -45,7 +45,7 @@ def read_csv(
     The first line has the names of the columns. A column of numbers becomes one column of ``X``, in the default dtype;
     one of words becomes one of 0 and 1 for each of its words, named "column=word". ``y`` (rows,) counts the classes of
     the target from 0 on, in the order of ``classes``; with ``numbers`` it is the numbers themselves, for a regression.
-    A column of which the dtype does not tell more than a tenth of the numbers apart is warned of.
+    A warning names each column where more than a tenth of the numbers are no longer told apart by the dtype.
 
     ``missing`` says what to do with rows that lack a cell (empty, "NA", "nan", "?"): "refuse" or "drop".
 

@@ -176,7 +176,7 @@ class ConfusionMatrix(Metric):
         self.counts = cells.astype(np.int64, copy=False)
 
     def _check(self, classes: int) -> None:
-        """Raise where the measure is not one of so many classes."""
+        """Raise where the measure is not defined for this number of classes."""
 
     def value(self) -> Any:
         """The counts so far."""

@@ -176,7 +176,7 @@ def main():
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--backend", default="numpy")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no run after so many")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no run starts after these")
     options = parser.parse_args()
     if options.backend == "jax":  # XLA's own optimization is not what is tested here, and takes a third of the time
         os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")

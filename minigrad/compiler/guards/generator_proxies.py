@@ -149,7 +149,7 @@ def _drawing(base: Any, name: str) -> Callable[..., Any]:
 
 @drawing
 def places_of(stream: Any, method: str, count: int, *args: Any, **options: Any) -> Any:
-    """The places of what ``random.choice`` and the like take of so many items."""
+    """The places that ``random.choice`` and its like draw, out of ``count``."""
     places = list(range(count)) if hasattr(stream, "getstate") else np.arange(count)
     order = getattr(stream, method)(places, *args, **options)
     return np.array(places if order is None else order)
