@@ -55,7 +55,7 @@ _NUMERIC = "fiubc"  # the kinds of dtypes that are of numbers
 
 
 def _no_numbers(data: np.ndarray) -> list[Any]:
-    """Items that are no numbers, of which a dtype would make some: NumPy makes NaN of None, and reads strings."""
+    """Items that a dtype would turn into numbers, though they are none: NumPy makes NaN of None, and reads strings."""
     if data.dtype.kind in _NUMERIC:
         return []
     if data.dtype.kind != "O":
@@ -98,6 +98,8 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     try:
         array = np.asarray(data, dtype)
     except (ValueError, TypeError) as error:
+        if dtype is not None and dtype.kind != "c" and is_complex(data):
+            raise DTypeError(f"complex numbers do not become {dtype}, got {data!r:.60}: take the real part") from None
         if dtype is None or not known:
             raise ShapeError(f"this is no rectangular array of numbers: {data!r:.60} ({error})") from None
         raise DTypeError(f"an array of dtype {data.dtype} does not become {dtype}: {error}") from None
@@ -108,13 +110,22 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
     if others:
         raise DTypeError(f"a tensor holds numbers, got {others[0]!r:.30} in {data!r:.60}")
     if not known and dtype is None and array.dtype.kind in "fiuc" and not _holds_numpy(data):
-        default = get_default_dtype()
-        array = array.astype(np.result_type(default, np.complex64) if array.dtype.kind == "c" else default)
+        array = array.astype(complex_default() if array.dtype.kind == "c" else get_default_dtype())
     return array if array.ndim else array[()]
 
 
+def is_complex(data: Any) -> bool:
+    """Whether an array, a number or nested lists of them hold complex numbers."""
+    return any(x.dtype.kind == "c" if hasattr(x, "dtype") else isinstance(x, complex) for x in flat(data))
+
+
+def complex_default() -> np.dtype:
+    """The default dtype of complex numbers: a pair of numbers of the default dtype, at least complex64."""
+    return np.result_type(get_default_dtype(), np.complex64)
+
+
 def _stacked(data: Any) -> Any:
-    """A list of numbers, of which some are those of a step that is recorded, as a recorded array; else None."""
+    """A list with numbers of a step that is recorded, as a recorded array; None for other objects."""
     if recorder() is None or not isinstance(data, (list, tuple)):
         return None
     items = list(flat(data))
@@ -278,7 +289,7 @@ def _kind_name(kind: type) -> str:
 
 
 def _more_than_numbers(x: Any) -> str:
-    """What ``x`` holds besides its numbers, and what to write instead; nothing where it holds no more."""
+    """The error for an ``x`` that holds more than numbers, with the way to write it; "" where it holds no more."""
     masked, sparse = sys.modules.get("numpy.ma"), sys.modules.get("scipy.sparse")
     if masked is not None and isinstance(x, masked.MaskedArray):
         if not masked.is_masked(x):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.context import get_default_dtype
-from minigrad.core.conversion import as_data, as_dtype, detached
+from minigrad.core.conversion import as_data, as_dtype, complex_default, detached, is_complex
 from minigrad.core.operators import ops
 from minigrad.core.stands import Stand
 from minigrad.core.table import numpy_functions
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 Shape = int | tuple[int, ...]
 
 
-def _dtype(dtype: DTypeLike | None) -> np.dtype:
+def _dtype(dtype: DTypeLike | None, *values: Any) -> np.dtype:
+    """The dtype asked for, or the default: a complex one where one of ``values`` is complex."""
     if isinstance(dtype, int):
         raise DTypeError(f"{dtype} is no dtype: write the shape as a tuple, mg.zeros((2, 3))")
-    return get_default_dtype() if dtype is None else as_dtype(dtype)
+    if dtype is not None:
+        return as_dtype(dtype)
+    return complex_default() if is_complex(values) else get_default_dtype()
 
 
 def _numbers(name: str, instead: str, *values: Any) -> None:
@@ -80,9 +83,10 @@ def full(
             [7., 7.]])
     """
     _refuse(foreign)
+    dtype = _dtype(dtype, value)
     if isinstance(value, Tensor) and value.requires_grad:
-        return ops["copy"](ops["broadcast_to"](value.astype(_dtype(dtype)), shape))
-    data = as_data(value._array if isinstance(value, Tensor) else value, _dtype(dtype))
+        return ops["copy"](ops["broadcast_to"](value.astype(dtype), shape))
+    data = as_data(value._array if isinstance(value, Tensor) else value, dtype)
     is_recorded = isinstance(data, Stand)
     return around(np.copy(np.broadcast_to(data, shape)) if is_recorded else np.full(shape, data), requires_grad)
 
@@ -133,10 +137,11 @@ def linspace(
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     _refuse(foreign)
+    dtype = _dtype(dtype, start, stop)
     if isinstance(start, Tensor) or isinstance(stop, Tensor):
-        samples = ops["linspace"](start, stop, num, dtype=_dtype(dtype))
+        samples = ops["linspace"](start, stop, num, dtype=dtype)
         return samples.requires_grad_() if requires_grad else samples
-    return around(np.linspace(start, stop, num, dtype=_dtype(dtype)), requires_grad)
+    return around(np.linspace(start, stop, num, dtype=dtype), requires_grad)
 
 
 def zeros_like(x: ArrayLike, dtype: DTypeLike | None = None, requires_grad: bool = False, **foreign: Never) -> Tensor:

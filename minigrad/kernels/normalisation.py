@@ -120,6 +120,17 @@ def channel_moments(x: Any) -> tuple[Any, Any]:
         return _moments(_by_channel(x, _order(x)))
 
 
+def _scaled(z: Any, x: Any, mean: Any, scale: Any, rows: Any, channels: Any) -> Any:
+    """A piece of z, which becomes (x - mean) * scale of each channel, or x * scale where the mean is None."""
+    part = z[rows, channels]
+    if mean is None:
+        np.multiply(x[rows, channels], _column(scale[channels]), out=part)
+    else:
+        np.subtract(x[rows, channels], _column(mean[channels]), out=part)
+        part *= _column(scale[channels])
+    return part
+
+
 @numpy_function
 def channel_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """(x - mean) * rms * weight + bias of each channel of x (N, C, *sizes), the mean, and rms: 1 / sqrt(var + eps)."""
@@ -134,12 +145,7 @@ def channel_norm(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, 
         is_near = _is_near(mean, rms)
         shift = bias if not is_near else -(mean * scale) if bias is None else bias - mean * scale
         for rows, channels in _pieces(lines.shape):
-            part = z[rows, channels]
-            if is_near:
-                np.multiply(lines[rows, channels], _column(scale[channels]), out=part)
-            else:
-                np.subtract(lines[rows, channels], _column(mean[channels]), out=part)
-                part *= _column(scale[channels])
+            part = _scaled(z, lines, None if is_near else mean, scale, rows, channels)
             if shift is not None:
                 part += _column(shift[channels])
     return _images(z, x.shape, order), mean, rms
@@ -174,12 +180,7 @@ def channel_pullback(y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
     scale = rms if weight is None else rms * weight
     z = np.empty(x.shape, np.result_type(y, x, scale))
     for rows, channels in _pieces(x.shape):
-        part = z[rows, channels]
-        if is_near:
-            np.multiply(x[rows, channels], _column(slope[channels]), out=part)
-        else:
-            np.subtract(x[rows, channels], _column(mean[channels]), out=part)
-            part *= _column(slope[channels])
+        part = _scaled(z, x, None if is_near else mean, slope, rows, channels)
         part += _column(shift[channels])
         part += y[rows, channels]
         part *= _column(scale[channels])

@@ -51,6 +51,8 @@ def _taken(x: Any, mask: Any) -> Any:
 @numpy_function
 def window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
     """y, one number for each window of x, divided evenly among its elements that equal ``top``, the maximum."""
+    if y.dtype.char == "e":  # which counts to 2048
+        return window_share(y.astype(np.float32), x, top, window).astype(y.dtype)
     winners = _winners(x, top, window)
     share = np.empty_like(top, y.dtype)  # in the layout of top, whatever that of y is
     np.divide(y, _ties(winners, top, y.dtype), out=share)
@@ -64,6 +66,8 @@ def window_share(y: Any, x: Any, top: Any, window: Window) -> Any:
 @numpy_function
 def window_gather(y: Any, x: Any, top: Any, window: Window) -> Any:
     """The mean of y, an array like x, over the elements of each window of x that equal ``top``, the maximum."""
+    if y.dtype.char == "e":
+        return window_gather(y.astype(np.float32), x, top, window).astype(y.dtype)
     winners, whole = _winners(x, top, window), framed(y, window)
     take = np.multiply if np.isfinite(y).all() else _taken
     total = np.zeros_like(top, y.dtype)

@@ -18,8 +18,9 @@ def _tied_means(x: Any, keys: Any) -> Any:
     first = np.concatenate([np.ones((*keys.shape[:-1], 1), bool), ~tied], -1)
     starts = np.flatnonzero(first)
     counts = np.diff(starts, append=first.size)
-    means = np.add.reduceat(x.reshape(-1), starts) / counts.astype(x.real.dtype)
-    return np.repeat(means, counts).reshape(x.shape)
+    wide = x.astype(np.float32) if x.dtype.char == "e" else x  # a sum, or count, may be beyond float16
+    means = np.add.reduceat(wide.reshape(-1), starts) / counts.astype(wide.real.dtype)
+    return np.repeat(means.astype(x.dtype), counts).reshape(x.shape)
 
 
 def _order(keys: Any, axis: int | None) -> tuple[Any, int, Any]:

@@ -82,6 +82,8 @@ def columns(x: Any, window: Window) -> Any:
 @numpy_function
 def uncolumns(x: Any, window: Window, size: Sizes) -> Any:
     """Columns added up where windows overlap: (N, C, *size)."""
+    if x.dtype.char == "e":  # in which a sum of many would stay at 2048 ones
+        return uncolumns(x.astype(np.float32), window, size).astype(x.dtype)
     counts = window.counts(size)
     elements = x.reshape(x.shape[0], x.shape[1] // math.prod(window.kernel), *window.kernel, *counts)
     z = np.zeros((*elements.shape[:2], *window.padded(size)), x.dtype)
@@ -116,6 +118,8 @@ def window_sum(x: Any, window: Window) -> Any:
 @numpy_function
 def window_spread(x: Any, window: Window, size: Sizes) -> Any:
     """x added to every element of its window: (N, C, *size)."""
+    if x.dtype.char == "e":
+        return window_spread(x.astype(np.float32), window, size).astype(x.dtype)
     counts, padded = window.counts(size), window.padded(size)
     z = as_array(x)
     for axis, elements in reversed(list(enumerate(window.kernel))):

@@ -15,7 +15,7 @@ from minigrad.errors import TargetError
 
 
 class NothingCountsError(TargetError):
-    """The mean loss of rows, none of which counts."""
+    """The mean loss of a batch without a row that counts."""
 
 
 #: A loss, what its mean was divided by (None where nobody said), and whether it is a sum instead.

@@ -56,7 +56,7 @@ class RMSNorm(Module):
     """x / sqrt(mean(x²) + eps) * weight over the last axes, which have the shape ``normalized_shape``.
 
     ``weight`` has that shape, ones at first, or is None without ``elementwise_affine``. ``eps`` is by default the
-    smallest step at 1 of x's dtype. Source: Zhang and Sennrich, 2019. Raises as ``LayerNorm`` does.
+    smallest step at 1 of x's dtype (float16: float32's). Source: Zhang and Sennrich, 2019. Raises like ``LayerNorm``.
 
     >>> nn.RMSNorm(3)(mg.tensor([[1.0, 2.0, 3.0]])).round(2)
     tensor([[0.46, 0.93, 1.39]], op=round)

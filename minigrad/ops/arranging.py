@@ -11,7 +11,7 @@ from minigrad.core.conversion import as_array
 from minigrad.core.primitive import elementwise, moving
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError
-from minigrad.ops.along import given
+from minigrad.ops.along import given, narrowed, widened
 from minigrad.ops.indexing import put
 
 __all__ = ["copy", "flip", "fliplr", "flipud", "repeat", "resize", "roll", "rot90", "tile"]
@@ -71,7 +71,8 @@ def _untile(g: Any, shape: Shape, reps: Any) -> Any:
     ndim = max(len(reps), len(shape))
     reps, sides = (1,) * (ndim - len(reps)) + reps, (1,) * (ndim - len(shape)) + shape
     pairs = [size for pair in zip(reps, sides, strict=True) for size in pair]
-    return np.reshape(np.sum(np.reshape(g, pairs), tuple(range(0, 2 * ndim, 2))), shape)
+    sums = np.sum(np.reshape(widened(g), pairs), tuple(range(0, 2 * ndim, 2)))  # float16 stays at 2048 ones
+    return np.reshape(narrowed(sums, g), shape)
 
 
 tile = moving(

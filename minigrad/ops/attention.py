@@ -50,6 +50,8 @@ def _masked_softmax(x: Any, mask: Any) -> Any:
 
 def _pullback(g: Any, p: Any) -> Any:
     """The product of g with the Jacobian of softmax, diag(p) - p pT."""
+    if p.dtype == np.float16:  # a sum of many leaves its range
+        return _pullback(widened(g), widened(p)).astype(np.float16)
     return p * (g - np.sum(g * p, -1, keepdims=True))
 
 
@@ -82,13 +84,13 @@ def weights(query: Any, key: Any, mask: Any, causal: bool, scale: float) -> Any:
     # Sums of products leave the range of float16 where the weights do not.
     scores = np.matmul(widened(query) * scale, transposed(widened(key)))
     added = getattr(getattr(mask, "dtype", None), "kind", "b") == "f"
-    given = mask if added else None
+    added_mask = mask if added else None
     if causal:
         before = causal_mask(*scores.shape[-2:])
         hidden = np.where(before, 0, -math.inf).astype(scores.dtype)
         mask = before if mask is None else mask + hidden if added else np.logical_and(mask, before)
     # True lets everything through: softmax itself would have no answer for no keys at all.
-    return narrowed(masked_softmax(scores, True if mask is None else mask), query, key, given)
+    return narrowed(masked_softmax(scores, True if mask is None else mask), query, key, added_mask)
 
 
 # -- in tiles -----------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def _from_eigh(g: Any, z: Any, n: int, reached: Any) -> Any:
 
 
 def _used_pairs(reached: Any, z: Any, n: int) -> Any:
-    """Of which pairs of eigenvectors one was used."""
+    """A mask of the pairs of eigenvectors of which at least one was used."""
     vectors = used(reached, z, (n,), (n, n))[1]
     return True if vectors is True else of_pairs(vectors.any(-2))
 

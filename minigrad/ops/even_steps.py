@@ -13,7 +13,7 @@ from minigrad.core.inplace import cast_into
 from minigrad.core.members import anywhere
 from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, UnsupportedError
-from minigrad.ops.along import given
+from minigrad.ops.along import given, narrowed, widened
 from minigrad.ops.arranging import copy
 from minigrad.ops.elementwise import astype
 
@@ -53,6 +53,8 @@ def linspace(
     Raises ``HyperparameterError`` for a negative number.
     """
     start, stop, num = _ends(start, stop, num)
+    ends = start, stop
+    start, stop = widened(start), widened(stop)  # as is what adds up all samples' gradients
     divisions = num - 1 if endpoint else num
     real = np.empty(0, start.dtype).real.dtype
     steps = np.arange(num).astype(real).reshape((-1,) + (1,) * start.ndim)
@@ -63,7 +65,7 @@ def linspace(
         # By shares of both ends, so that the last sample is stop itself.
         share = steps / divisions
         z = np.where(share == 1, stop, start + steps * step)
-    z = _samples(z, dtype, axis)
+    z, step = _samples(narrowed(z, *ends), dtype, axis), narrowed(step, *ends)
     return (z, step) if retstep else z
 
 

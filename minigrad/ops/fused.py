@@ -15,7 +15,7 @@ from minigrad.core.conversion import contiguous, read_only
 from minigrad.core.members import holds
 from minigrad.core.primitive import primitive
 from minigrad.errors import ShapeError
-from minigrad.ops.along import summable
+from minigrad.ops.along import summable, widened
 from minigrad.ops.elementwise import inexact
 from minigrad.ops.products import rows
 
@@ -55,6 +55,8 @@ def _normalised(x: Any, axis: int) -> Any:
 
 def softmax_pullback(g: Any, p: Any, axis: int) -> Any:
     """The product of g with the Jacobian diag(p) - p pT, without building it."""
+    if p.dtype == np.float16:  # a sum of many leaves its range
+        return softmax_pullback(widened(g), widened(p), axis).astype(np.float16)
     return p * (g - np.sum(g * p, axis, keepdims=True))
 
 
@@ -69,9 +71,15 @@ def _log_normalised(x: Any, axis: int) -> Any:
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis, keepdims=True))
 
 
+def _log_softmax_pullback(g: Any, z: Any, axis: int) -> Any:
+    if z.dtype == np.float16:
+        return _log_softmax_pullback(widened(g), widened(z), axis).astype(np.float16)
+    return g - np.exp(z) * np.sum(g, axis, keepdims=True)
+
+
 log_softmax = primitive(
     lambda x, axis=-1: _along_first(_log_normalised, x, axis),
-    lambda g, z, axis: g - np.exp(z) * np.sum(g, axis, keepdims=True),
+    lambda g, z, axis: _log_softmax_pullback(g, z, axis),
     name="log_softmax", analytic=True, doc="log(softmax(x)) along ``axis``, exact where softmax underflows to 0.",
 )
 

@@ -163,11 +163,11 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     if trim not in ("fb", "bf", "f", "b"):
         raise ShapeError(f"trim_zeros takes trim='f', 'b' or 'fb', got {trim!r}")
     there = detached(filt) != 0
-    size, kept = there.shape, [slice(None)] * there.ndim
+    size, parts = there.shape, [slice(None)] * there.ndim
     for a in range(there.ndim) if axis is None else normalize_axis_tuple(axis, there.ndim):
         along = there.any(tuple([other for other in range(there.ndim) if other != a]))
         first, last = first_true(along), first_true(along[::-1])
         if first is None or last is None:
             first, last = 0, size[a]
-        kept[a] = slice(first if "f" in trim else 0, size[a] - last if "b" in trim else size[a])
-    return getitem(filt, tuple(kept))
+        parts[a] = slice(first if "f" in trim else 0, size[a] - last if "b" in trim else size[a])
+    return getitem(filt, tuple(parts))

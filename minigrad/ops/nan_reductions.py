@@ -48,7 +48,7 @@ nanmean = routing(
 def _share(g: Any, z: Any, a: Any, axis: Any) -> Any:
     """``g`` divided evenly among the elements that equal the result; among none where all are NaN."""
     best = a == expanded(z, a.shape, axis)
-    tied = np.maximum(np.sum(best, axis, keepdims=True), 1).astype(a.dtype)
+    tied = np.maximum(np.sum(best, axis, keepdims=True), 1).astype(widened(a).dtype)  # float16 has no large counts
     return np.where(best, expanded(g, a.shape, axis) / tied, 0)
 
 

@@ -89,13 +89,13 @@ def _pullback(
         gates = row.values(np.reshape(p, shape), np.reshape(product if bias is None else product + bias, shape))
     if not hasattr(g, "_node"):
         return recurrent_backward(g, z, gates, state, weight, ended, cell)  # type: ignore[no-any-return]
-    found = factors(cell, gates, before, z, ended)
+    parts = factors(cell, gates, before, z, ended)
     each: list[Any] = []
     later: Any = None
     for t in range(steps - 1, -1, -1):
         now = g[(slice(None),) * axis + (t,)]
         now = now if later is None else now + later
-        pulled, later = row.back(now, tuple([x if x is None else x[t] for x in found]), weight)
+        pulled, later = row.back(now, tuple([x if x is None else x[t] for x in parts]), weight)
         each.append(pulled)
     return np.stack(each[::-1]), later
 

@@ -226,6 +226,8 @@ def _std(
     d, degrees = _deviations(a, axis, dtype, ddof, correction, where, mean)
     shares = d / np.sqrt(degrees)  # NaN before the length is taken, where degrees are: of 0 it has the gradient 0
     length = euclidean_norm(np.abs(shares) if d.dtype.kind == "c" else shares, axis, True)
+    if not d.size:  # no share is NaN where there is none
+        length = length / degrees
     if given(a).dtype.kind != "c":
         length = length.astype(d.dtype)
     return _as_half(_without_axes(length, axis, keepdims), a, dtype)

@@ -16,7 +16,7 @@ from minigrad.core.primitive import moving, primitive, routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
 from minigrad.kernels import scans as kernels
-from minigrad.ops.along import backwards, delayed, given, summable
+from minigrad.ops.along import backwards, delayed, given, narrowed, summable, widened
 from minigrad.ops.elementwise import inexact
 
 __all__ = [
@@ -59,7 +59,8 @@ def _cumulated(function: Any, ufunc: Any, a: Any, axis: int | None) -> Any:
 
 def _cumsum_back(g: Any, a_shape: tuple[int, ...], axis: int | None) -> Any:
     axis = 0 if axis is None or not a_shape else axis
-    return np.reshape(backwards(cumsum(backwards(g, axis), axis), axis), a_shape)
+    wide = backwards(widened(g), axis)  # in float16 a sum of many ones stays at 2048
+    return np.reshape(narrowed(backwards(cumsum(wide, axis), axis), g), a_shape)
 
 
 cumsum: Primitive = moving(
@@ -95,8 +96,8 @@ def _logcumsumexp_back(g: Any, z: Any, a: Any, axis: int | None) -> Any:
     flat, axis = _along(a, axis)
     # All exponents are at most 0. Where nothing but -inf came so far, 0 stands in for z: -inf - -inf is no number.
     finite = np.where(z == -math.inf, 0, z)
-    kept = np.exp(delayed(z, axis, -math.inf) - finite)  # the share of exp(z[i]) that was there before
-    return np.reshape(np.exp(flat - finite) * _back_through(g, kept, axis), a.shape)
+    share = np.exp(delayed(z, axis, -math.inf) - finite)  # the share of exp(z[i]) that was there before
+    return np.reshape(np.exp(flat - finite) * _back_through(g, share, axis), a.shape)
 
 
 logcumsumexp = primitive(
@@ -135,9 +136,11 @@ def _cummin(a: Any, axis: int | None = None) -> Any:
 def _share_of_later(g: Any, z: Any, a: Any, axis: int | None) -> Any:
     """Each result's gradient, divided evenly among the elements up to there that equal it (or are NaN as it is)."""
     flat, axis = _along(a, axis)
+    wide = widened(g)  # float16 has no large counts, and no sums of many
     best = (flat == z) | np.isnan(flat)
-    tied = run_cumsum(best.astype(g.dtype), z, axis)
-    return np.reshape(np.where(best, run_cumsum(g / tied, z, axis, reverse=True), 0), a.shape)
+    tied = run_cumsum(best.astype(wide.dtype), z, axis)
+    shares = narrowed(run_cumsum(wide / tied, z, axis, reverse=True), g)
+    return np.reshape(np.where(best, shares, 0), a.shape)
 
 
 cummax = routing(

@@ -75,7 +75,7 @@ segment_sum: Primitive = routing(
 def _sharing(g: Any, z: Any, x: Any, ids: Any) -> Any:
     """Each segment's gradient, divided evenly among the elements that equal its result (or are NaN as it is)."""
     best = (x == z[ids]) | np.isnan(x)
-    tied = segment_sum(best.astype(x.dtype), ids, z.shape[0])[ids]
+    tied = segment_sum(best.astype(widened(x).dtype), ids, z.shape[0])[ids]  # float16 has no large counts
     return np.where(best, read(g, ids), 0) / np.maximum(tied, 1)
 
 

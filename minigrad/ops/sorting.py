@@ -18,7 +18,7 @@ from minigrad.core.primitive import routing
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
 from minigrad.kernels import sorting as kernels
-from minigrad.ops.along import floating
+from minigrad.ops.along import floating, require_real
 from minigrad.support.user_warnings import warn
 
 __all__ = [
@@ -109,6 +109,7 @@ def shares(q: Any) -> Any:
 
 
 def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
+    require_real(f"a {scale}", a)  # complex numbers have an order of NumPy's sort alone
     q = shares(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     if not rows.shape[1]:
@@ -118,6 +119,7 @@ def _quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: boo
 
 
 def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims: bool) -> Any:
+    require_real(f"a {scale}", a)  # complex numbers have an order of NumPy's sort alone
     q = shares(q)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     counts = np.sum(~np.isnan(rows), 1)
@@ -134,6 +136,7 @@ def _nan_quantiles(a: Any, q: Any, axis: Any, scale: str, method: str, keepdims:
 
 def at_places(a: Any, q_shape: Any, places: Any, axis: Any, keepdims: bool, leave_out: bool) -> Any:
     """The elements of a at ``places`` (rows, q) among its sorted elements over ``axis``; NaN counts unless left out."""
+    require_real("a quantile with weights", a)
     rows, shape = _sorted_rows(floating(a), axis, keepdims)
     z = _at(rows, places)
     return np.reshape(np.transpose(z if leave_out else _or_nan(rows, z)), (*q_shape, *shape))

@@ -160,7 +160,8 @@ def _iv(n: Any, x: Any) -> Any:
 
 i0 = elementwise(
     _i0, lambda g, x: g * iv(1, x),
-    numpy=(np.i0,), doc="The modified Bessel function of the first kind of order 0; its gradient needs SciPy.",
+    numpy=(np.i0,), real=True,
+    doc="The modified Bessel function of the first kind of order 0; its gradient needs SciPy.",
 )
 iv: Primitive = elementwise(
     _iv, no_derivative, lambda g, n, x: g * ((iv(n - 1.0, x) + iv(n + 1.0, x)) / 2),

@@ -90,3 +90,31 @@ def test_what_is_like_a_tensor_is_one_and_like_an_array_is_an_array():
         for kind in (object, str, "datetime64[s]"):
             with pytest.raises(DTypeError):
                 like(x, kind)
+
+
+COMPLEX = [1 + 2j, np.complex64(1 + 2j), np.array([1 + 2j, 0]), mg.Tensor(np.array(1 + 2j)), [1 + 2j, 3]]
+
+
+@pytest.mark.parametrize("value", COMPLEX)
+def test_complex_values_stay_complex(value):
+    expected = np.broadcast_to(value.data if isinstance(value, mg.Tensor) else value, 2)
+    filled = mg.full(2, value)
+    assert filled.dtype == np.complex64
+    np.testing.assert_array_equal(filled.data, expected)
+    for ends in ((value, 0.0), (0.0, value)):
+        np.testing.assert_allclose(
+            mg.linspace(*ends, 3).data[1], expected[0] / 2 if np.ndim(value) == 0 else expected / 2
+        )
+
+
+def test_a_complex_value_with_a_gradient_stays_complex():
+    z = mg.tensor(1 + 2j, dtype=complex, requires_grad=True)
+    (mg.full(3, z).imag.sum() + mg.linspace(z, 0, 3).imag.sum()).backward()
+    assert z.grad.item() == pytest.approx(4.5j)
+
+
+@pytest.mark.parametrize("make", [mg.tensor, lambda value, dtype: mg.full(2, value, dtype)])
+@pytest.mark.parametrize("value", [1j, [1, 2j]])
+def test_a_complex_value_for_a_real_dtype_is_refused(make, value):
+    with pytest.raises(DTypeError, match="complex numbers do not become float64"):
+        make(value, dtype=float)

@@ -227,3 +227,20 @@ def test_least_squares_and_determinants():
 def test_gammaln_at_minus_infinity_is_scipys():
     assert mg.gammaln(mg.tensor([-np.inf])).data[0] == -np.inf
     assert "-inf" in inspect.getdoc(mg.gammaln)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.i0,
+        lambda z: np.quantile(z, 0.5),
+        lambda z: np.percentile(z, 50),
+        lambda z: np.nanquantile(z, 0.5),
+        lambda z: np.nanpercentile(z, 50),
+        lambda z: np.quantile(z, 0.5, weights=[1, 2], method="inverted_cdf"),
+    ],
+)
+def test_what_numpy_refuses_for_complex_numbers_is_refused(function):
+    for requires_grad in (False, True):
+        with pytest.raises(DTypeError, match="of real numbers"):
+            function(mg.tensor([1 + 2j, 3j], requires_grad=requires_grad))

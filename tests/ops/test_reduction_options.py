@@ -110,8 +110,9 @@ def test_of_no_elements():
     assert np.max(x[:0], 0, initial=-5.0).tolist() == [-5, -5, -5]
     with pytest.warns(RuntimeWarning, match="Mean of empty slice"):
         assert np.isnan(np.mean(x, where=none).item())
-    with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
-        assert np.isnan(np.var(x, where=none).item())
+    for f, a, where in ((np.var, x, none), (np.std, x, none), (np.nanstd, x[:0], True), (np.std, x[:0], True)):
+        with pytest.warns(RuntimeWarning, match="Degrees of freedom"):
+            assert np.isnan(f(a, dtype="float64", where=where).item())
     with pytest.raises(ValueError, match="initial="):
         np.max(x, where=MASK)
     with pytest.raises(ValueError, match="correction"):

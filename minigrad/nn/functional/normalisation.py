@@ -15,7 +15,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.errors import HyperparameterError, ShapeError, StateError
 from minigrad.kernels.normalisation import channel_moments
 from minigrad.nn.running_statistics import follow
-from minigrad.ops.along import given, narrowed, require_real, widened
+from minigrad.ops.along import given, narrowed, nowhere, require_real, widened
 from minigrad.ops.normalisation import centre, channel_norm, rms_scale
 from minigrad.ops.norms import euclidean_norm, p_norm
 from minigrad.ops.reductions import average
@@ -81,14 +81,15 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 def rms_norm(x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
     """x / sqrt(mean(x²) + eps) * weight, over the last axes, which have the shape ``normalized_shape``.
 
-    ``eps`` is by default the smallest step at 1 of x's dtype (Zhang and Sennrich, 2019). Raises ``ShapeError``.
+    ``eps`` is by default the smallest step at 1 of x's dtype, of float16 as of float32, in which it is computed (Zhang
+    and Sennrich, 2019). Raises ``ShapeError``.
     """
     axis = trailing("rms_norm", x, normalized_shape, weight=weight)
     x, wide = given(x), widened(x)
     if eps is not None:
         finite("rms_norm", "eps", eps, 0, "1e-5")
     else:
-        eps = float(np.finfo((x if x.dtype.kind == "f" else wide).dtype).eps)
+        eps = float(np.finfo(wide.dtype).eps)
     return narrowed(rms_scale(wide, weight, None, axis, eps), x, weight)
 
 
@@ -222,9 +223,19 @@ def _norm(x: Any, p: float, axis: Any) -> Any:
     return np.sum(size, axis, keepdims=True) if p == 1 else np.max(size, axis, keepdims=True)
 
 
-def _length(x: Any, p: float, axis: Any, eps: float) -> Any:
-    """The p-norm of x, at least eps; where it is less, a constant."""
-    return np.maximum(_norm(x, p, axis), eps)
+#: A vector of numbers near the largest, whose length is beyond it, times this has a length.
+_SMALLER = 2.0**-100
+
+
+def _unit(x: Any, p: float, axis: Any, eps: float) -> Any:
+    """x over its p-norm, or over eps where that is more: a constant."""
+    length = np.maximum(_norm(x, p, axis), eps)
+    beyond = np.isinf(_values(length))
+    if nowhere(beyond):
+        return x / length
+    scale = np.where(beyond, _SMALLER, 1).astype(length.dtype)
+    smaller = x * scale
+    return smaller / np.maximum(_norm(smaller, p, axis), scale * eps)
 
 
 def _within(eps: float, *xs: Any) -> float:
@@ -243,7 +254,7 @@ def normalize(x: Any, p: float = 2.0, axis: Any = 1, eps: float = 1e-12) -> Any:
     finite("normalize", "eps", eps, 0, "1e-12")
     require_real("normalize", x)
     wide = widened(x)
-    return narrowed(wide / _length(wide, p, axis, _within(eps, x)), x)
+    return narrowed(_unit(wide, p, axis, _within(eps, x)), x)
 
 
 @derived()
@@ -254,4 +265,4 @@ def cosine_similarity(x: Any, y: Any, axis: int = 1, eps: float = 1e-8) -> Any:
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))  # before the lengths: axis is one of both together
     a, b = np.broadcast_to(widened(x), shape), np.broadcast_to(widened(y), shape)
     eps = _within(eps, x, y)
-    return narrowed(np.sum((a / _length(a, 2, axis, eps)) * (b / _length(b, 2, axis, eps)), axis), x, y)
+    return narrowed(np.sum(_unit(a, 2, axis, eps) * _unit(b, 2, axis, eps), axis), x, y)

@@ -43,3 +43,31 @@ def test_slopes_at_0_are_finite_in_float16(f):
     assert x.grad.dtype == np.float16
     assert np.isfinite(x.grad).all()
     assert (x.grad > 1000).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("p", [0.5, 1, 2, 3, np.inf])
+def test_a_vector_whose_length_is_beyond_the_largest_number_has_a_direction(dtype, p):
+    most = np.finfo(dtype).max
+    numbers = np.array([[1, 0.5, 1], [-0.25, 1, 1]], dtype)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(F.normalize(most * numbers, p), F.normalize(numbers, p), rtol=1e-6)
+        compiled = mg.compile(lambda x: F.normalize(x, p))
+        for x in (numbers, most * numbers, numbers, most * numbers):  # one program holds for both
+            np.testing.assert_allclose(compiled(x), F.normalize(numbers, p), rtol=1e-6)
+        x = mg.tensor(most * numbers, requires_grad=True)
+        z = F.normalize(x, p)
+        np.testing.assert_allclose(z.data, F.normalize(numbers, p), rtol=1e-6)
+        z[:, 0].sum().backward()
+        y = mg.tensor(numbers, requires_grad=True)
+        F.normalize(y, p)[:, 0].sum().backward()
+        np.testing.assert_allclose(x.grad * most, y.grad, rtol=1e-2 if dtype == "float32" else 1e-6)
+        if p == 2:
+            z = F.cosine_similarity(x, np.array([[most, most, 0]], dtype))
+            np.testing.assert_allclose(z.data, F.cosine_similarity(numbers, np.array([[1, 1, 0]], dtype)), rtol=1e-6)
+
+
+def test_the_default_eps_in_float16_is_that_of_the_dtype_in_which_is_computed():
+    x = np.array([[1e-3, 2e-3, -1e-3, 5e-4]], "float16")
+    np.testing.assert_allclose(F.rms_norm(x, 4), F.rms_norm(x.astype("float32"), 4), rtol=1e-3)
+    assert F.rms_norm(x, 4).dtype == np.float16
