@@ -12,7 +12,7 @@ def declares(line: str) -> bool:
 
 
 def with_all_used(lines: list[str], used: set[str]) -> list[str]:
-    """The lines; what names a number that nobody reads, as loops that never turn are left out, says so."""
+    """The lines, with a (void) for each number that nobody reads, since loops without a turn are left out."""
     result = []
     for line in lines:
         result.append(line)

@@ -116,17 +116,17 @@ def assigned(form: Form, text: Any, operands: list[Any], dtypes: list[np.dtype],
     arrays = [x for x in places if x is not None]
     walk = Walk(target.shape, [*arrays, target], [target])
     with sketch.loops(walk.sizes) as names:
-        given, number = [], 0
+        texts, number = [], 0
         for raw, x, dtype in zip(operands, places, dtypes, strict=True):
             if x is None:
-                given.append(spelled(raw, dtype))
+                texts.append(spelled(raw, dtype))
                 continue
             element = f"{sketch.array(x)}[{walk.at(number, names)}]"
             number += 1
-            given.append(element if x.kind is kind_of(dtype) else f"{kind_of(dtype).name}({element})")
-        made = text(*given)
+            texts.append(element if x.kind is kind_of(dtype) else f"{kind_of(dtype).name}({element})")
+        line = text(*texts)
         place = f"{sketch.array(target, 'z')}[{walk.at(len(arrays), names)}]"
-        sketch.put(f"{place} = {target.kind.name}({made})")
+        sketch.put(f"{place} = {target.kind.name}({line})")
     form.emit(sketch)
 
 
@@ -195,9 +195,9 @@ def elementwise(call: Call, form: Form) -> bool:
         if set(call.kwargs) - {"out", "dtype"} or call.kwargs.get("dtype") not in (None, target.dtype):
             raise RefusedError(f"{ufunc.__name__} with {', '.join(call.kwargs)}")
         operands = list(args[: ufunc.nin])
-        *dtypes, made = loop_dtypes(ufunc, tuple(map(_plain, operands)))
+        *dtypes, result = loop_dtypes(ufunc, tuple(map(_plain, operands)))
         name = ufunc.__name__
-        if call.kwargs.get("dtype") is not None and made != np.dtype(call.kwargs["dtype"]):
+        if call.kwargs.get("dtype") is not None and result != np.dtype(call.kwargs["dtype"]):
             raise RefusedError(f"{name} with a dtype")
         if isinstance(target.dtype, type) and not issubclass(target.dtype, np.generic):
             dtypes = [dtype_of(target.dtype)] * len(operands) if name in ("add", "subtract", "multiply") else dtypes

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.c.elementwise import copied, dtype_at, spelled
+from minigrad.compiler.c.elementwise import copied, dtype_at, expression, spelled
 from minigrad.compiler.c.form import Form, RefusedError, options_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch
@@ -16,12 +16,6 @@ from minigrad.compiler.passes import conditions
 from minigrad.compiler.passes.constants import is_constant
 from minigrad.compiler.program import Call, Value
 from minigrad.kernels import scattering
-
-
-class Item(NamedTuple):
-    """What an index has for an axis: an array of numbers or a number, else None: all of the axis."""
-
-    numbers: Any
 
 
 def part_of(index: Any) -> tuple[Any, ...]:
@@ -39,10 +33,13 @@ def _is_number_or_slice(x: Any) -> bool:
 
 
 class Chosen(NamedTuple):
-    """What an index with arrays reads: the array, its items, the shape of the numbers, and of the result."""
+    """What an index with arrays reads: the array, its items, the shape of the numbers, and of the result.
+
+    An item is an array of numbers or a number, else None: all of an axis.
+    """
 
     place: Place
-    items: list[Item]
+    items: list[Any]
     numbers: tuple[int, ...]
     first: int  # the axis of the result at which the numbers' axes begin
     shape: tuple[int, ...]
@@ -68,10 +65,10 @@ def chosen(form: Form, place: Place, index: Any) -> Chosen:
     advanced = [i for i, x in enumerate(items) if x is not None and not isinstance(x, slice)]
     together = advanced == list(range(advanced[0], advanced[-1] + 1))
     seen = place.moved(lambda a: a[tuple([x if x is None or isinstance(x, slice) else slice(None) for x in items])])
-    chosen_items = [Item(form.operand(x) if i in advanced else None) for i, x in enumerate(items)]
-    numbers = np.broadcast_shapes(*[item.numbers.shape for item in chosen_items if isinstance(item.numbers, Place)])
-    rest = [n for n, item in zip(seen.shape, chosen_items, strict=True) if item.numbers is None]
-    first = sum(item.numbers is None for item in chosen_items[: advanced[0]]) if together else 0
+    chosen_items = [form.operand(x) if i in advanced else None for i, x in enumerate(items)]
+    numbers = np.broadcast_shapes(*[item.shape for item in chosen_items if isinstance(item, Place)])
+    rest = [n for n, item in zip(seen.shape, chosen_items, strict=True) if item is None]
+    first = sum(item is None for item in chosen_items[: advanced[0]]) if together else 0
     return Chosen(seen, chosen_items, numbers, first, (*rest[:first], *numbers, *rest[first:]))
 
 
@@ -82,15 +79,15 @@ def _element(sketch: Sketch, what: Chosen, names: list[str]) -> str:
     rest = iter([*names[: what.first], *names[what.first + count :]])
     indices = []
     for item, n in zip(what.items, what.place.shape, strict=True):
-        if item.numbers is None:
+        if item is None:
             indices.append(next(rest))
-        elif isinstance(item.numbers, Place):
+        elif isinstance(item, Place):
             k = sketch.name("k")
-            spread = item.numbers.spread(what.numbers)
+            spread = item.spread(what.numbers)
             sketch.put(f"{k} = index({sketch.at(spread, *own, name='n')})")
-            indices.append(f"({k} + {n} if {k} < 0 else {k})" if item.numbers.kind.family == "i" else k)
+            indices.append(f"({k} + {n} if {k} < 0 else {k})" if item.kind.family == "i" else k)
         else:
-            indices.append(str(item.numbers % n))
+            indices.append(str(item % n))
     return sketch.at(what.place, *indices)
 
 
@@ -109,10 +106,8 @@ def gathered(form: Form, place: Place, index: Any, target: Place) -> None:
 def scattered(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> None:
     """array[index] = row(array[index], value), one after the other."""
     what = chosen(form, place, index)
-    source = value
+    source = value = _fitting(value, what.shape)
     if isinstance(value, Place):
-        while len(value.shape) > len(what.shape) and value.shape[0] == 1:
-            value = value.moved(lambda a: a[0, ...])
         source = value.spread(what.shape)
         if source.block is place.block:
             source = form.beside(source)
@@ -132,9 +127,6 @@ def _number(sketch: Sketch, source: Any, names: list[str], place: Place) -> str:
 
 
 # -- calls ----------------------------------------------------------------------------------------
-
-_ROWS = {"add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "true_divide": "{0} / {1}"}
-_ROWS |= {"divide": "{0} / {1}", "maximum": "maximum({0}, {1})", "minimum": "minimum({0}, {1})"}
 
 
 def read(call: Call, form: Form) -> bool:
@@ -188,8 +180,9 @@ def written(call: Call, form: Form) -> bool:
         else:
             _put(form, place, args[1], value)
         return True
-    if isinstance(owner, np.ufunc) and function.__name__ == "at" and owner.__name__ in _ROWS:
-        scattered(form, form.place(args[0]), args[1], form.operand(args[2]), _ROWS[owner.__name__])
+    if isinstance(owner, np.ufunc) and function.__name__ == "at" and owner.nin == 2:
+        place = form.place(args[0])
+        scattered(form, place, args[1], form.operand(args[2]), _row(owner.__name__, place))
         return True
     if function is np.put_along_axis:
         place, axis = form.place(args[0]), args[3] if len(args) > 3 else call.kwargs["axis"]
@@ -209,14 +202,14 @@ def written(call: Call, form: Form) -> bool:
 
 
 def _shown(place: Place, index: Any) -> Place:
-    """What an index shows that makes a view, also of a single element."""
+    """The view that an index makes, also of a single element."""
     items = part_of(index)
     return place.moved(lambda a: a[items if any(x is Ellipsis for x in items) else (*items, ...)])
 
 
-def _fitting(value: Any, target: Place) -> Any:
-    """A value without axes of size 1 in front that the target has not."""
-    while isinstance(value, Place) and len(value.shape) > len(target.shape) and value.shape[0] == 1:
+def _fitting(value: Any, shape: tuple[int, ...]) -> Any:
+    """A value without axes of size 1 in front that a target of this shape has not."""
+    while isinstance(value, Place) and len(value.shape) > len(shape) and value.shape[0] == 1:
         value = value.moved(lambda a: a[0, ...])
     return value
 
@@ -236,15 +229,19 @@ def _masked(form: Form, place: Place, mask: Place, value: Any) -> None:
     form.emit(sketch)
 
 
-_ADDED = "{0} + {1}"
+def _row(ufunc: str, place: Place) -> str:
+    """How a ufunc joins an element of a place, {0}, and a number, {1}."""
+    return expression(ufunc, dtype_at(place), ["{0}", "{1}"])
 
-#: The package's own sums and writes at places that an index names: what is there first, the index, values, and a row.
-_SCATTERED: dict[Any, Callable[..., tuple[Any, Any, Any, str | None]]] = {
-    scattering.scatter_add: lambda x, index, *_: (0, index, x, _ADDED),
-    scattering.index_set: lambda x, values, index, *_: (x, index, values, "{1}"),
-    scattering.scatter_rows: lambda x, rows, *_: (0, (rows,), x, _ADDED),
-    scattering.bincount: lambda numbers, weights, *_: (0, (numbers,), weights, _ADDED),
-    scattering.reduce_segments: lambda ufunc, x, ids, _, empty: (empty, (ids,), x, _ROWS.get(ufunc)),
+
+#: The package's own sums and writes at places that an index names: what is there first, the index, values, and the
+#: ufunc that joins both, or "" where the values are written.
+_SCATTERED: dict[Any, Callable[..., tuple[Any, Any, Any, str]]] = {
+    scattering.scatter_add: lambda x, index, *_: (0, index, x, "add"),
+    scattering.index_set: lambda x, values, index, *_: (x, index, values, ""),
+    scattering.scatter_rows: lambda x, rows, *_: (0, (rows,), x, "add"),
+    scattering.bincount: lambda numbers, weights, *_: (0, (numbers,), weights, "add"),
+    scattering.reduce_segments: lambda ufunc, x, ids, _, empty: (empty, (ids,), x, ufunc),
 }
 
 
@@ -252,12 +249,10 @@ def rows_added(call: Call, form: Form) -> bool:
     """One of these; whether the call was one."""
     if call.function not in _SCATTERED:
         return False
-    first, index, values, row = _SCATTERED[call.function](*call.args)
-    if row is None:
-        return False
+    first, index, values, ufunc = _SCATTERED[call.function](*call.args)
     z = form.target(call.results[0])
     copied(form, form.operand(first), z)
-    _put(form, z, index, form.operand(values), row)
+    _put(form, z, index, form.operand(values), _row(ufunc, z) if ufunc else "{1}")
     return True
 
 
@@ -265,7 +260,7 @@ def _put(form: Form, place: Place, index: Any, value: Any, row: str = "{1}") -> 
     """array[index] = value, or its row; an index that makes a view names each element once."""
     if is_plain(index):
         target = _shown(place, index)
-        copied(form, _fitting(value, target), target)
+        copied(form, _fitting(value, target.shape), target)
     else:
         scattered(form, place, index, value, row)
 

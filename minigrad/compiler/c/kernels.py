@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from minigrad.compiler.backends.formulas import Formula
-from minigrad.compiler.backends.kernel_numbers import Kind
+from minigrad.compiler.backends.kernel_kinds import Kind
 from minigrad.compiler.backends.kernel_reader import parsed
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c import layout

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.backends.kernel_numbers import B1, F4, F8, I4, I8, U8, Kind
+from minigrad.compiler.backends.kernel_kinds import B1, F4, F8, I4, I8, U8, Kind
 
 #: Whole numbers that count loops and places: they never wrap around.
 INDEX = Kind("index", "", "x", 64)

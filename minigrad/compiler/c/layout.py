@@ -16,7 +16,7 @@ def comment(text: str) -> list[str]:
 
 
 def listed(head: str, items: list[str], tail: str) -> list[str]:
-    """What opens a list, its items, and what closes it."""
+    """A list with its opening and closing text, on as many lines as it needs."""
     whole = f"{head}{', '.join(items)}{tail}"
     if len(whole) <= _WIDTH:
         return [whole]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.backends.kernel_numbers import B1
+from minigrad.compiler.backends.kernel_kinds import B1
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.checked import prepared

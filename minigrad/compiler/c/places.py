@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.arena import address_of
-from minigrad.compiler.backends.kernel_numbers import Kind
+from minigrad.compiler.backends.kernel_kinds import Kind
 from minigrad.compiler.c.kinds import dtype_of, has_kind, kind_of, stored
 from minigrad.compiler.passes.buffers import is_dense, new_array
 from minigrad.compiler.program import CAPTURE, Call, Program, Value

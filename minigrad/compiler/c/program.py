@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.backends.kernel_numbers import F8, OutsideError
+from minigrad.compiler.backends.kernel_kinds import F8, OutsideError
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.backends.loops import Writer
 from minigrad.compiler.c import forms
@@ -182,7 +182,7 @@ class Written(Lines):
         self._kernel(loop.text, arguments, operands, wish, comment)
 
     def _comment(self, *calls: Call) -> str:
-        """What a kernel does, and the lines of the user that it comes from."""
+        """A comment for a kernel: its calls, and the user's lines that they come from."""
         names = list(dict.fromkeys(self._line(call) for call in calls))
         shown = "; ".join(names[:4]) + ("; ..." if len(names) > 4 else "")
         lines = [(os.path.basename(x.place.file), str(x.place)[len(x.place.file) :]) for x in calls]

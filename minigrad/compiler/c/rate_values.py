@@ -12,7 +12,7 @@ import operator
 import types
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minigrad.compiler.backends.kernel_numbers import B1, F8, Kind
+from minigrad.compiler.backends.kernel_kinds import B1, F8, Kind
 from minigrad.compiler.c.terms import ATOM, COMPARED, LOOSE, SIGNS, Term, Terms, known
 from minigrad.errors import CompileError
 from minigrad.optim import nadam
@@ -85,7 +85,7 @@ class Values(Terms):
         self._count = 0
 
     def refusal(self, what: str) -> CompileError:
-        """What is told of a text that has no form in C."""
+        """The error for a text that has no form in C."""
         name = getattr(self._function, "__qualname__", "a rate")
         return CompileError(
             f"export: {name} works out the rates of an optimizer, and {what} has no form in C: write it with numbers, "

@@ -11,7 +11,7 @@ import ast
 import re
 from typing import Any
 
-from minigrad.compiler.backends.kernel_numbers import F8, Kind
+from minigrad.compiler.backends.kernel_kinds import F8, Kind
 from minigrad.compiler.c.kernels import Kernels
 from minigrad.compiler.c.kinds import held
 from minigrad.compiler.c.rate_values import Owner, Values, is_counted, key_of, kind_of

@@ -9,27 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.c.elementwise import dtype_at, spelled
+from minigrad.compiler.c.elementwise import dtype_at, expression, spelled
 from minigrad.compiler.c.form import Form, RefusedError, options_of, word
 from minigrad.compiler.c.kinds import dtype_of, kind_of
 from minigrad.compiler.c.places import Place
 from minigrad.compiler.c.sketch import Sketch, Walk
 from minigrad.compiler.program import Call, Value
 
-#: Ufuncs that reduce: what the total begins with, and how a number joins it.
-_JOINED: dict[str, tuple[str, str]] = {
-    "add": ("0", "{0} + {1}"),
-    "multiply": ("1", "{0} * {1}"),
-    "maximum": ("", "maximum({0}, {1})"),
-    "minimum": ("", "minimum({0}, {1})"),
-    "fmax": ("", "c_fmax({0}, {1})"),
-    "fmin": ("", "c_fmin({0}, {1})"),
-    "logical_and": ("True", "{0} and {1}"),
-    "logical_or": ("False", "{0} or {1}"),
-    "logical_xor": ("False", "{0} != {1}"),
-    "bitwise_and": ("", "{0} & {1}"),
-    "bitwise_or": ("", "{0} | {1}"),
-    "bitwise_xor": ("", "{0} ^ {1}"),
+#: Ufuncs that reduce, and what the total of some begins with; that of the others begins with the first number, which
+#: may be joined twice.
+_REDUCING = frozenset(
+    """
+    add multiply maximum minimum fmax fmin logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
+    """.split()
+)
+_STARTS = {
+    "add": "0",
+    "multiply": "1",
+    "bitwise_xor": "0",
+    "logical_and": "True",
+    "logical_or": "False",
+    "logical_xor": "False",
 }
 _METHODS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum", "all": "logical_and"}
 _METHODS |= {"any": "logical_or", "mean": "add", "amax": "maximum", "amin": "minimum", "count_nonzero": "add"}
@@ -40,7 +40,7 @@ def reduction(call: Call, form: Form) -> bool:
     name, ufunc, axis = _named(call.function)
     if not ufunc:
         return False
-    if ufunc not in _JOINED or not isinstance(call.args[0], Value):
+    if ufunc not in _REDUCING or not isinstance(call.args[0], Value):
         raise RefusedError(f"{name} by {ufunc}")
     options = _asked(call, name, axis)
     x = form.place(call.args[0])
@@ -121,15 +121,12 @@ def _asked(call: Call, name: str, axis: Any) -> dict[str, Any]:
 
 def _total(ufunc: str, dtype: np.dtype, x: Place) -> tuple[np.dtype, str, str]:
     """The dtype in which a reduction adds up, where it starts, and how it joins two numbers."""
-    start, join = _JOINED[ufunc]
-    if ufunc.startswith("logical"):
-        return np.dtype(bool), start, join
-    if ufunc == "add" and dtype.kind == "f":
-        return np.dtype(np.float64), start, join
     total = dtype if ufunc in ("add", "multiply") else dtype_at(x)
-    if total.kind == "b" and ufunc in ("maximum", "minimum"):
-        start, join = ("False", "{0} or {1}") if ufunc == "maximum" else ("True", "{0} and {1}")
-    return total, start, join
+    if ufunc.startswith("logical"):
+        total = np.dtype(bool)
+    elif ufunc == "add" and dtype.kind == "f":
+        total = np.dtype(np.float64)
+    return total, _STARTS.get(ufunc, ""), expression(ufunc, total, ["{0}", "{1}"])
 
 
 def deviation(call: Call, form: Form) -> bool:
@@ -200,7 +197,7 @@ def accumulation(call: Call, form: Form) -> bool:
     else:
         return False
     options = {"axis": axis} | {key: x for key, x in options_of(call, "axis", "dtype", "out").items() if x is not None}
-    if ufunc not in _JOINED or options.keys() - {"axis", "dtype"}:
+    if ufunc not in _REDUCING or options.keys() - {"axis", "dtype"}:
         raise RefusedError(f"{name} with {', '.join(options)}")
     x, z = form.place(call.args[0]), form.target(call.results[0])
     if options["axis"] is None:
@@ -220,7 +217,7 @@ def accumulation(call: Call, form: Form) -> bool:
         sketch.put(f"{sketch.array(z, 'z')}[{at[1]}] = total")
         with sketch.block(f"for j in range(1, {x.shape[axis]}):"):
             value = f"{kind}({sketch.array(x)}[{at[0]} + j * {x.strides[axis]}])"
-            sketch.put(f"total = {_JOINED[ufunc][1].format('total', value)}")
+            sketch.put(f"total = {expression(ufunc, dtype_of(call.results[0].dtype), ['total', value])}")
             sketch.put(f"{sketch.array(z, 'z')}[{at[1]} + j * {z.strides[axis]}] = total")
     if x.size:
         form.emit(sketch)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.arena import address_of
-from minigrad.compiler.backends.kernel_numbers import I8
+from minigrad.compiler.backends.kernel_kinds import I8
 from minigrad.compiler.c import layout
 from minigrad.compiler.c.kernels import Kernels
 from minigrad.compiler.c.kinds import kind_of, stored

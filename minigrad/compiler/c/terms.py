@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minigrad.compiler.backends.kernel_numbers import B1, F4, F8, I4, I8, Kind, OutsideError
+from minigrad.compiler.backends.kernel_kinds import B1, F4, F8, I4, I8, Kind, OutsideError
 from minigrad.compiler.backends.kernel_reader import Reader
 from minigrad.compiler.c.kinds import INDEX, NAMED, literal, stored
 
@@ -109,30 +109,11 @@ class Terms(Reader):
 
     def constant(self, x: Any, kind: Kind) -> Term:
         """A number in a type."""
+        if kind.family != "f" and isinstance(x, float):
+            raise OutsideError(f"{x!r} as {kind.name}")
         return known(x, kind)
 
     # -- types --------------------------------------------------------------------------------
-
-    def settled(self, x: Term, kind: Kind) -> Term:
-        """A plain Python number in a type; any other number is of that type already."""
-        if x.kind is None:
-            if kind.family != "f" and isinstance(x.number, float):
-                raise OutsideError(f"{x.number!r} as {kind.name}")
-            return known(x.number, kind)
-        if x.kind is not kind:
-            raise OutsideError(f"{x.kind.name} beside {kind.name}: {x.text}")
-        return x
-
-    def plain(self, x: Term) -> Term:
-        """A number that stands alone: a plain Python number has the type that NumPy gives it."""
-        if x.kind is not None:
-            return x
-        return known(x.number, B1 if isinstance(x.number, bool) else INDEX if isinstance(x.number, int) else F8)
-
-    def pair(self, x: Term, y: Term) -> tuple[Term, Term, Kind]:
-        """Two operands of one type."""
-        kind = x.kind or y.kind or typed(self.plain(x))
-        return self.settled(x, kind), self.settled(y, kind), kind
 
     def cast(self, x: Term, kind: Kind) -> Term:
         """A number in another type."""

@@ -11,7 +11,7 @@ import ast
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minigrad.compiler.backends.kernel_numbers import B1, Kind, OutsideError
+from minigrad.compiler.backends.kernel_kinds import B1, Kind, OutsideError
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c.bindings import assigned, declares, homes, with_all_used, without_unused, written
 from minigrad.compiler.c.kinds import held, stored

@@ -146,7 +146,7 @@ def _of_weight(call: Call, form: Form) -> None:
 
 
 def _over(call: Call, form: Form) -> None:
-    """What joins each element of the image that a window sees, and the map."""
+    """Functions that join each element of the image in a window with the map."""
     is_image, line = _JOINED[call.function]
     images, target = form.place(call.args[0]), form.target(call.results[0])
     copied(form, pooling.lowest(call.args[0].dtype) if call.function is pooling.max_pool else 0, target)

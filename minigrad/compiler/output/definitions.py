@@ -138,7 +138,7 @@ class Definitions:
         self.texts.append(self.adapted(source_of(x), scope, {x.__name__: name}))
 
     def adapted(self, text: str, scope: Mapping[str, Any], instead: dict[str, str]) -> str:
-        """A definition with the names that this text has for what it uses, which is defined before."""
+        """A definition, in which the names it uses are those of this text; they are defined before."""
         for wish in names_in(text):
             value = scope.get(wish, _MISSING)
             if value is not _MISSING and wish not in instead:

@@ -35,8 +35,10 @@ class Layout(NamedTuple):
         inside = _table("INSIDE", "Those that lie in others: which, where, strides, dtype, shape.", self.inside)
         work = f"#: Those that hold nothing from step to step, and are in no file.\nWORK = {tuple(self.work)}"
         constants = f"#: Those that belong to the program, and to no model.\nCONSTANTS = {tuple(self.constants)}"
-        kept = _table("KEPT", "Training's arrays by their names in files: part of which, from where, shape.", self.kept)
-        return "\n\n".join([arrays, inside, work, constants, kept])
+        files = _table(
+            "KEPT", "Training's arrays by their names in files: part of which, from where, shape.", self.kept
+        )
+        return "\n\n".join([arrays, inside, work, constants, files])
 
 
 def _table(name: str, comment: str, rows: dict[str, Any]) -> str:

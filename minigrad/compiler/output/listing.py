@@ -253,7 +253,7 @@ class Listing:
 
 
 def _general_name(function: Any) -> str:
-    """What a value is called that has no name: after the function that made it."""
+    """The name of a value without one, after the function that made it."""
     name = function if isinstance(function, str) else getattr(function, "__name__", "x")
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):

@@ -31,6 +31,8 @@ CALLS = {
         i / 2,
         i > 0,
         np.maximum(i, 1),
+        np.bitwise_xor.reduce(i, 1),
+        np.bitwise_and.reduce(i, 0),
     ],
     "small integers": lambda x, i: [
         i.astype(np.int8) * np.int8(100),

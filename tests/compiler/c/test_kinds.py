@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minigrad.compiler.backends.kernel_numbers import B1, F4, F8, I4, I8, U8
+from minigrad.compiler.backends.kernel_kinds import B1, F4, F8, I4, I8, U8
 from minigrad.compiler.c.kinds import INDEX, U1, has_kind, held, helper, kind_of, literal, stored
 
 

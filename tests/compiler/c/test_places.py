@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigrad.compiler.backends.kernel_numbers import F4
+from minigrad.compiler.backends.kernel_kinds import F4
 from minigrad.compiler.c.places import Block, Place
 
 VIEWS = {

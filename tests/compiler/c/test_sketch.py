@@ -172,6 +172,12 @@ CASES |= {
     "with axes kept": (np.add.reduce, IMAGE, (0, 2), None, None, True),
     "from a number on": (np.maximum.reduce, X, 1, None, None, False, 0.25),
     "none of them": (np.minimum.reduce, B, 0),
+    "one of them": (np.maximum.reduce, B, 1),
+    "bits of all": (np.bitwise_xor.reduce, N, None),
+    "all of numbers": (np.logical_and.reduce, N, 1),
+    "either of numbers": (np.logical_xor.reduce, X > 0, 0),
+    "largest of some": (np.fmax.reduce, X, 0),
+    "running truths": (np.logical_and.accumulate, B, 0),
     "place among all": (".argmax", X.T),
     "running of all": (".cumsum", X.T),
     "running of integers": (np.multiply.accumulate, N, 0),
@@ -200,13 +206,18 @@ WRITES = {
     "copied": (np.copyto, X, Y),
     "more axes": (operator.setitem, X, (N[0, :2],), Y[None, :2]),
     "its own": (np.subtract.at, X, (N[1],), Y[:1]),
+    "largest": (np.fmax.at, X, (N[1],), Y[:1]),
+    "angles": (np.arctan2.at, X, (N[1],), Y[:1]),
+    "bits": (np.bitwise_xor.at, N, (N[1],), 5),
+    "truths": (np.logical_or.at, B, (N[1],), B[:1]),
+    "whole": (np.floor_divide.at, N, (N[1],), 2),
 }
 
 
 @pytest.mark.parametrize("kind", CASES)
 def test_a_form_is_the_function(kind):
     function, *args = CASES[kind]
-    digits = 1e-6 if kind in ("gelu", "normal") else 1e-10
+    digits = 1e-6 if kind in ("gelu", "normal", "dot") else 1e-10  # np.dot is one of float32 after nnfs.init()
     agrees(function, *args, digits=digits)
 
 
@@ -226,7 +237,7 @@ def test_all_elements_become_one_number():
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_a_form_does_not_cover_is_refused(kind):
     function, message, *args = REFUSED[kind]
-    result, options = np.zeros((3, 4)), {"dtype": np.float64} if kind == "a dtype" else {}
+    result, options = np.zeros((3, 4), dtype=float), {"dtype": np.float64} if kind == "a dtype" else {}
     if message is None:
         assert not Interpreter().made(function, args, options, [result])
         return

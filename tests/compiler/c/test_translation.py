@@ -2,7 +2,7 @@
 
 import pytest
 
-from minigrad.compiler.backends.kernel_numbers import F4, F8, I8, U8, OutsideError
+from minigrad.compiler.backends.kernel_kinds import F4, F8, I8, U8, OutsideError
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.c.kernels import Kernels
 

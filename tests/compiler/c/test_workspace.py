@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.compiler.backends.kernel_numbers import F4
+from minigrad.compiler.backends.kernel_kinds import F4
 from minigrad.compiler.c.places import Block
 from minigrad.compiler.c.workspace import ALIGNED, Workspace
 
