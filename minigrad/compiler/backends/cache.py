@@ -47,13 +47,8 @@ _PATIENCE = 1.0
 _MAGIC = b"a kernel of minigrad, 3\n"
 
 #: The modules that say what a text means.
-_MEANING = [
-    *map(
-        "minigrad.compiler.backends.{}".format,
-        "formulas kernel_module kernel_numbers kernel_reader kernel_values machine_code translation".split(),
-    ),
-    "minigrad.kernels.normal",
-]
+_TEXT = "formulas kernel_kinds kernel_module kernel_numbers kernel_reader kernel_values machine_code translation"
+_MEANING = [*(f"minigrad.compiler.backends.{name}" for name in _TEXT.split()), "minigrad.kernels.normal"]
 _SOURCES = hashlib.sha256(b"".join(Path(str(sys.modules[name].__file__)).read_bytes() for name in _MEANING)).hexdigest()
 
 

@@ -27,7 +27,7 @@ def _run(array: str, place: str, lanes: int) -> str:
 
 
 def _waste(length: int, block: int) -> float:
-    """What is computed for each number that is needed, where the last block of ``block`` ends where the numbers end."""
+    """The numbers computed for each one needed, when the last block of ``block`` overlaps the one before."""
     return -(-length // block) * block / length
 
 

@@ -193,8 +193,8 @@ def _constants(real: Any, integer: Any) -> dict[str, Any]:
     information = np.finfo(real)
     digits, bias = int(information.nmant), 1 - int(information.minexp)
     # ln(2) in two parts: the first has zeros at its end, so that a product with an exponent is exact.
-    kept = 12 if real is np.float32 else 33
-    high = real(math.floor(math.log(2) * 2**kept) / 2**kept)
+    places = 12 if real is np.float32 else 33
+    high = real(math.floor(math.log(2) * 2**places) / 2**places)
     return {
         "real": real,
         "integer": integer,

@@ -330,7 +330,7 @@ def _split(items: Sequence[Any], *lengths: int) -> list[Any]:
 
 
 def _unless(holds: Any, after: list[list[Any]], before: list[list[Any]]) -> list[list[Any]]:
-    """What is written, or what was there where a condition does not hold."""
+    """The new values, or the old ones where a condition does not hold."""
     return [
         [jnp.where(holds, new, old) for new, old in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)
     ]

@@ -27,7 +27,7 @@ class Placement(NamedTuple):
 
 
 def _laid(devices: Sequence[Any]) -> tuple[Any, Any]:
-    """What lies along the devices, and what is whole on each."""
+    """The values that are spread over the devices, and those that each holds whole."""
     mesh = Mesh(np.array(devices), ("batch",))
     return NamedSharding(mesh, PartitionSpec("batch")), NamedSharding(mesh, PartitionSpec())
 

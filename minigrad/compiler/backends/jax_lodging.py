@@ -53,9 +53,9 @@ class View(NamedTuple):
 
     def of(self, memory: np.ndarray) -> np.ndarray:
         """The array."""
-        made: np.ndarray = np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
-        made.flags.writeable = self.writeable
-        return made
+        view: np.ndarray = np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+        view.flags.writeable = self.writeable
+        return view
 
 
 def view_in(array: np.ndarray, memory: np.ndarray) -> View:
@@ -159,8 +159,8 @@ class Lodging:
                     self.is_over = True
             keeper = self.keeper()
             if keeper is not None and not self.is_away:
-                kept = keeper.kept()  # an optimizer that remembers more as it goes, as LBFGS does
-                if [*map(id, kept)] != [id(memory.array()) for memory in self.memories]:
+                memories = keeper.kept()  # an optimizer that remembers more as it goes, as LBFGS does
+                if [*map(id, memories)] != [id(memory.array()) for memory in self.memories]:
                     self.is_over = True
         return not self.is_over
 
@@ -217,7 +217,7 @@ class Lodging:
             settle()
             self.put = None
             arrays = {memory: memory.fetch() for memory in self.memories}
-            kinds = {made: kind for kind, made in self._classes.items()}
+            kinds = {number: kind for kind, number in self._classes.items()}
             for place in self._tensors:
                 reference, memory, view, known = place
                 tensor = reference()
@@ -228,8 +228,8 @@ class Lodging:
                         place[3] = weakref.ref(array)
                     _data.__set__(tensor, array)
                     away.set_class(tensor, kinds[type(tensor)])
-            for found, memory, view in self._values:
-                value = found()
+            for held_value, memory, view in self._values:
+                value = held_value()
                 if value is not None and type(value) in kinds:
                     _origin.__set__(value, view.of(arrays[memory]))
                     away.set_class(value, Value)
@@ -253,8 +253,8 @@ def lodging_of(root: np.ndarray, program: Program) -> Lodging | None:
     for lodging in list(away.LODGINGS):
         if any(memory.array() is root for memory in lodging.memories):
             if lodging.fits():
-                found: Lodging = lodging
-                return found
+                known: Lodging = lodging
+                return known
             away.LODGINGS.discard(lodging)
     keeper = away.keeper_of(root)
     memories = [root] if keeper is None else keeper.kept()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.compiler.backends.formulas import CONTRACT, Formula
-from minigrad.compiler.backends.kernel_numbers import Kind
+from minigrad.compiler.backends.kernel_kinds import Kind
 from minigrad.compiler.backends.kernel_reader import parsed
 from minigrad.compiler.backends.kernel_values import Argument, result_type
 from minigrad.compiler.backends.translation import Function

@@ -7,61 +7,13 @@ and a plain Python number takes the type of the other operand. What is none of t
 from __future__ import annotations
 
 import ast
-import functools
 import struct
 from typing import Any, NamedTuple
 
 import numpy as np
 
-
-class OutsideError(Exception):
-    """A text is not one of those that can be translated."""
-
-
-class Kind(NamedTuple):
-    """A type of numbers: its name in a text, LLVM's in a register, its family (f, i, u or b), its bits, and how many.
-
-    Of more than one, the numbers stand side by side in a register, and ``one`` is the type of each.
-    """
-
-    name: str
-    ir: str
-    family: str
-    bits: int
-    lanes: int = 1
-    one: Any = None
-
-    @property
-    def stored(self) -> str:
-        """LLVM's type of a number in memory: a truth is a byte there."""
-        return "i8" if self.family == "b" else self.ir
-
-
-F4, F8 = Kind("f4", "float", "f", 32), Kind("f8", "double", "f", 64)
-I4, I8 = Kind("i4", "i32", "i", 32), Kind("i8", "i64", "i", 64)
-U8, B1 = Kind("u8", "i64", "u", 64), Kind("b1", "i1", "b", 1)
-
-KINDS: dict[str, Kind] = {
-    "float32": F4,
-    "float64": F8,
-    "int32": I4,
-    "int64": I8,
-    "uint64": U8,
-    "bool": B1,
-    "bool_": B1,
-    "f4": F4,
-    "f8": F8,
-    "i8": I8,
-    "b1": B1,
-}
-
-
-@functools.cache
-def side_by_side(kind: Kind, lanes: int) -> Kind:
-    """So many numbers of a type, side by side in a register."""
-    if kind.family != "f" or kind.lanes > 1:
-        raise OutsideError(f"{lanes} of {kind.name} side by side")
-    return Kind(f"{lanes} of {kind.name}", f"<{lanes} x {kind.ir}>", "f", kind.bits, lanes, kind)
+from minigrad.compiler.backends.kernel_kinds import B1, F4, F8, I4, I8, KINDS, Kind, OutsideError
+from minigrad.compiler.backends.kernel_reader import Inline, Reader
 
 
 class Operand(NamedTuple):
@@ -69,6 +21,11 @@ class Operand(NamedTuple):
 
     kind: Kind | None
     value: Any
+
+    @property
+    def number(self) -> Any:
+        """The number, where that is known."""
+        return self.value if self.kind is None else None
 
 
 def constant(x: Any, kind: Kind) -> Operand:
@@ -109,10 +66,13 @@ _COMPARED: dict[Any, tuple[str, str, str]] = {  # floats, signed, unsigned
 _INTRINSICS = {"sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "rint": "rint", "abs": "fabs"}
 
 
-class Numbers:
+class Numbers(Reader):
     """The instructions of one function, and the operations that add to them."""
 
-    def __init__(self, flags: str) -> None:
+    kinds, counter = KINDS, I8
+
+    def __init__(self, inline: Inline, names: dict[str, Any], flags: str) -> None:
+        super().__init__(inline, names)
         self.lines: list[str] = []
         self.used: set[str] = set()  # declarations of LLVM's own functions
         self._flags = flags
@@ -140,30 +100,20 @@ class Numbers:
 
     # -- types --------------------------------------------------------------------------------
 
+    def number(self, x: Any) -> Operand:
+        """A number of Python's."""
+        return Operand(None, x)
+
+    def constant(self, x: Any, kind: Kind) -> Operand:
+        """A number in a type."""
+        return constant(x, kind)
+
     def settled(self, x: Operand, kind: Kind) -> Operand:
-        """A plain Python number in a type, or a number as often as there are lanes; any other is of that type."""
+        """A number in a type, repeated in each of its lanes."""
         if kind.lanes > 1 and (x.kind is None or x.kind is kind.one):
             return self.repeated(self.settled(x, kind.one), kind)
-        if x.kind is None:
-            return constant(x.value, kind)
-        if x.kind is not kind:
-            raise OutsideError(f"{x.kind.name} beside {kind.name}")
-        return x
-
-    def plain(self, x: Operand) -> Operand:
-        """A number that stands alone: a plain Python number has the type that NumPy gives it."""
-        if x.kind is not None:
-            return x
-        return constant(x.value, B1 if isinstance(x.value, bool) else I8 if isinstance(x.value, int) else F8)
-
-    def pair(self, x: Operand, y: Operand) -> tuple[Operand, Operand, Kind]:
-        """Two operands of one type."""
-        kind = max(x.kind, y.kind, key=lambda k: k.lanes) if x.kind and y.kind else x.kind or y.kind
-        if kind is None:
-            x = self.plain(x)
-            kind = self.plain(x).kind
-        assert kind is not None  # noqa: S101 - a plain number has one
-        return self.settled(x, kind), self.settled(y, kind), kind
+        settled: Operand = super().settled(x, kind)
+        return settled
 
     def repeated(self, x: Operand, kind: Kind) -> Operand:
         """One number in all lanes."""

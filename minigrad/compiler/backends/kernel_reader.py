@@ -12,13 +12,16 @@ import ast
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from minigrad.compiler.backends.formulas import FUNCTIONS, Formula
-from minigrad.compiler.backends.kernel_numbers import Kind, OutsideError
+from minigrad.compiler.backends.kernel_kinds import B1, F8, Kind, OutsideError
 
 #: Gives the name of a formula for operands of some types, and the types of its results.
 Inline = Callable[[Formula, tuple[Kind, ...]], tuple[str, list[Kind]]]
+
+#: A number of a language.
+Number = TypeVar("Number", bound=Any)
 
 _NEW_ARRAYS = ("np.empty", "np.full", "np.zeros")
 
@@ -27,7 +30,8 @@ class Reader:
     """Goes through one function.
 
     What numbers are, and what is made of them, is said by the class of a language, by methods with plain names:
-    ``number``, ``constant``, ``settled``, ``plain``, ``cast``, ``arithmetic``, ``compared``, ``assign``, ``loop``.
+    ``number``, ``constant``, ``cast``, ``arithmetic``, ``compared``, ``assign``, ``loop``. A number knows its ``kind``,
+    None of a plain Python number, and its ``number``, where that is known.
     """
 
     kinds: dict[str, Kind]  # by their names in a text
@@ -37,6 +41,30 @@ class Reader:
         self.locals: dict[str, Any] = {}
         self._inline = inline
         self._names = names
+
+    # -- types --------------------------------------------------------------------------------
+
+    def settled(self: Any, x: Any, kind: Kind) -> Any:
+        """A plain Python number in a type; any other number is of that type already."""
+        if x.kind is None:
+            return self.constant(x.number, kind)
+        if x.kind is not kind:
+            raise OutsideError(f"{x.kind.name} beside {kind.name}")
+        return x
+
+    def plain(self: Any, x: Number) -> Number:
+        """A number that stands alone: a plain Python number has the type that NumPy gives it."""
+        if x.kind is not None:
+            return x
+        whole = B1 if isinstance(x.number, bool) else self.counter
+        number: Number = self.constant(x.number, whole if isinstance(x.number, int) else F8)
+        return number
+
+    def pair(self, x: Any, y: Any) -> tuple[Any, Any, Kind]:
+        """Two operands of one type, and the type: that of more lanes."""
+        kinds = [known.kind for known in (x, y) if known.kind is not None] or [self.plain(x).kind]
+        kind = max(kinds, key=lambda kind: kind.lanes)
+        return self.settled(x, kind), self.settled(y, kind), kind
 
     # -- expressions --------------------------------------------------------------------------
 

@@ -5,19 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any, NamedTuple
 
-from minigrad.compiler.backends.kernel_numbers import (
-    B1,
-    I8,
-    KINDS,
-    U8,
-    Kind,
-    Numbers,
-    Operand,
-    OutsideError,
-    constant,
-    side_by_side,
-)
-from minigrad.compiler.backends.kernel_reader import Inline, Reader
+from minigrad.compiler.backends.kernel_kinds import B1, U8, Kind, OutsideError, side_by_side
+from minigrad.compiler.backends.kernel_numbers import Numbers, Operand
+from minigrad.compiler.backends.kernel_reader import Inline
 
 
 def result_type(kinds: list[Kind]) -> str:
@@ -51,18 +41,11 @@ class Argument(NamedTuple):
         return "ptr" if self.is_array else self.kind.ir
 
 
-class Values(Numbers, Reader):
+class Values(Numbers):
     """The expressions of one function, and the places of its names."""
 
-    kinds, counter = KINDS, I8
-
-    def constant(self, x: Any, kind: Kind) -> Operand:
-        """A number in a type."""
-        return constant(x, kind)
-
     def __init__(self, node: ast.FunctionDef, inline: Inline, names: dict[str, Any], flags: str) -> None:
-        Numbers.__init__(self, flags)
-        Reader.__init__(self, inline, names)
+        super().__init__(inline, names, flags)
         self._node = node
         self.result: list[Kind] = []
         self._places: list[str] = []
@@ -106,10 +89,6 @@ class Values(Numbers, Reader):
         self.lines.append(f"  store {x.kind.ir} {x.value}, ptr {known.place}")
 
     # -- expressions --------------------------------------------------------------------------
-
-    def number(self, x: Any) -> Operand:
-        """A number of Python's."""
-        return Operand(None, x)
 
     def read(self, name: str) -> Operand:
         """The number in a local name."""

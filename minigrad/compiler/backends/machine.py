@@ -28,8 +28,8 @@ def registers(dtype: np.dtype) -> Registers:
     """Those of this machine; of one that is not known, what every processor of today has."""
     present = features()
     known = (("avx512f", 64, 32), ("avx", 32, 16), ("neon", 16, 32))
-    size, held = next(((size, held) for name, size, held in known if name in present), (16, 16))
-    return Registers(size // dtype.itemsize, held)
+    size, count = next(((size, count) for name, size, count in known if name in present), (16, 16))
+    return Registers(size // dtype.itemsize, count)
 
 
 class Loop:

@@ -17,8 +17,8 @@ import llvmlite
 import llvmlite.binding as llvm
 import numpy as np
 
+from minigrad.compiler.backends.kernel_kinds import KINDS
 from minigrad.compiler.backends.kernel_module import HEADER
-from minigrad.compiler.backends.kernel_numbers import KINDS
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.errors import CompileError
 

@@ -16,12 +16,12 @@ from minigrad.compiler.backends.formulas import FARTHEST
 from minigrad.compiler.backends.kernel_expressions import FEW, fits
 from minigrad.compiler.backends.looping import looped
 from minigrad.compiler.backends.loops import Writer
-from minigrad.compiler.backends.native_lookups import lookup_calls
+from minigrad.compiler.backends.native_lookups import REDUCTIONS, lookup_calls
 from minigrad.compiler.backends.native_matrices import matrix_calls
-from minigrad.compiler.backends.native_moving import moving_calls
+from minigrad.compiler.backends.native_moving import MOVES
 from minigrad.compiler.backends.native_networks import native
 from minigrad.compiler.backends.native_numbers import number_calls
-from minigrad.compiler.backends.native_products import small_calls
+from minigrad.compiler.backends.native_products import PRODUCTS, small_calls
 from minigrad.compiler.backends.native_scans import with_native_bodies
 from minigrad.compiler.backends.replay import Kernel, Replay, stopwatch
 from minigrad.compiler.backends.team import SHARED, TEAM
@@ -82,12 +82,11 @@ def _machine(
         calls = with_near_angles(calls, program, FEW, FARTHEST)
     calls, matrices = matrix_calls(calls, program, compiler, may_be_left)
     calls, own = native(calls, compiler)
-    calls, products = small_calls(calls, compiler)
-    calls, moves = moving_calls(calls, compiler)
-    calls, lookups = lookup_calls(calls, program, compiler, may_be_left)
+    calls, small = small_calls(calls, compiler, {**PRODUCTS, **MOVES, **REDUCTIONS})
+    calls, lookups = lookup_calls(calls, program, compiler) if may_be_left else (calls, [])
     calls = grouped(calls, program, fits, worth, minds_errors=False)
     calls, numbers = number_calls(calls, program, compiler, program.of_kind(ARGUMENT) if is_body else ())
-    routines = [*matrices, *products, *moves, *lookups, *numbers]
+    routines = [*matrices, *small, *lookups, *numbers]
     for call in calls:
         if isinstance(call.function, Group):
             call.errors = {}  # machine code raises none

@@ -99,39 +99,32 @@ def kernel(first, last, rows, step, count, x, w, z):
 """
 
 
-def lookup_calls(
-    calls: list[Call], program: Program, compiler: Compiler, may_be_left: bool = True
-) -> tuple[list[Call], list[Routine]]:
-    """The calls, with kernels for lookups by an array of indices, writes by one, and some reductions to a number.
+def lookup_calls(calls: list[Call], program: Program, compiler: Compiler) -> tuple[list[Call], list[Routine]]:
+    """The calls, with kernels for lookups by an array of indices, and writes by one.
 
-    Lookups by an array have conditions: a run ends where an index is out of range, if it ``may_be_left``.
+    They have conditions: a run ends where an index is out of range.
     """
-    result, routines = _with_kernels(calls, program, compiler, looks_up=may_be_left)
-    ordered = with_conditions_first(result) if may_be_left else (result, [])
-    if ordered is None:  # a condition depends on what is written
-        return _with_kernels(calls, program, compiler, looks_up=False)
-    return ordered[0], routines
+    result, routines = _with_kernels(calls, program, compiler)
+    ordered = with_conditions_first(result)
+    return (calls, []) if ordered is None else (ordered[0], routines)  # None: a condition depends on what is written
 
 
-def _with_kernels(
-    calls: list[Call], program: Program, compiler: Compiler, looks_up: bool
-) -> tuple[list[Call], list[Routine]]:
+def _with_kernels(calls: list[Call], program: Program, compiler: Compiler) -> tuple[list[Call], list[Routine]]:
     result: list[Call] = []
     routines: list[Routine] = []
     checked: set[tuple[Value, int]] = set()
     for call in calls:
-        routine = None if call.is_host else _reduction(call, compiler) or _places(call, compiler)
-        lookup = _lookup(call, compiler) if looks_up and routine is None else None
-        if lookup is not None:
-            index, size = lookup.values[call.results != []], lookup.numbers[0]
-            if _may_be_left(index, result):
-                routine = lookup
-            if routine is not None and (index, size) not in checked:
-                checked.add((index, size))
-                result += _condition(index, size, call, program, compiler, routines)
+        routine = _lookup(call, compiler)
         if routine is None:
             result.append(call)
             continue
+        index, size = routine.values[call.results != []], routine.numbers[0]
+        if not _may_be_left(index, result):
+            result.append(call)
+            continue
+        if (index, size) not in checked:
+            checked.add((index, size))
+            result += _condition(index, size, call, program, compiler, routines)
         routines.append(routine)
         result.append(routine.instead(call))
     return result, routines
@@ -164,8 +157,8 @@ def _lookup(call: Call, compiler: Compiler) -> Routine | None:
         return None
     if call.function in _SUMS and len(call.results) == 1 and not call.kwargs:
         return _added(call, compiler)
-    if call.function is operator.getitem and len(call.results) == 1:
-        x, index = call.args
+    if (call.function is operator.getitem or _takes_rows(call)) and len(call.results) == 1:
+        x, index = call.args[:2]
         rows = call.results[0]
     elif call.function is operator.setitem and len(call.writes) == 1:
         x, index, rows = call.args
@@ -181,6 +174,15 @@ def _lookup(call: Call, compiler: Compiler) -> Routine | None:
         return None if rows.root is not rows else Routine("take", compiler.kernel(_LOOKUP), numbers, (x, index, rows))
     apart = x.root not in (rows.root, index.root) and all(v.root.kind == RESULT for v in (rows, x))
     return Routine("put", compiler.kernel(_PUT), numbers, (index, rows, x)) if apart else None
+
+
+def _takes_rows(call: Call) -> bool:
+    """Whether a call of ``np.take`` is a lookup along the first axis."""
+    if call.function is not np.take or not all(isinstance(x, Value) for x in call.args[:2]):
+        return False
+    axis = call.kwargs.get("axis") if len(call.args) == 2 else call.args[2]
+    is_first = axis == 0 or (axis is None and len(call.args[0].shape) == 1)
+    return is_first and len(call.args) <= 3 and call.kwargs.keys() <= {"axis"}
 
 
 def _added(call: Call, compiler: Compiler) -> Routine | None:
@@ -215,7 +217,7 @@ def _reduction(call: Call, compiler: Compiler) -> Routine | None:
         return _dot(call, z, compiler)
     x = call.args[0] if len(call.args) == 1 and call.kwargs in ({}, {"axis": None}) else None
     fold = _FOLDS.get(call.function)
-    if fold is None or not isinstance(x, Value) or not x.shape or x.strides != dense(x):
+    if fold is None or not isinstance(x, Value) or not x.shape or not _is_one_run(x):
         return None
     size = math.prod(x.shape)
     if x.dtype not in fold.given or z.dtype not in fold.made or not 0 < size <= fold.largest:
@@ -224,6 +226,13 @@ def _reduction(call: Call, compiler: Compiler) -> Routine | None:
         return None  # a ufunc's own reduction is along the first axis
     text = _FOLD.format(start=fold.start, line=fold.line)
     return Routine(fold.name, compiler.kernel(text), (size,), (x, z))
+
+
+def _is_one_run(x: Value) -> bool:
+    """Whether the elements lie in one run of memory, in whatever order of the axes."""
+    axes = sorted(range(len(x.shape)), key=lambda axis: (-x.strides[axis], -x.shape[axis]))
+    steps = [math.prod([x.shape[b] for b in axes[i + 1 :]]) * x.dtype.itemsize for i in range(len(axes))]
+    return all(x.shape[a] == 1 or x.strides[a] == step for a, step in zip(axes, steps, strict=True))
 
 
 def _dot(call: Call, z: Value, compiler: Compiler) -> Routine | None:
@@ -269,7 +278,7 @@ _FOLDS: dict[Any, _Fold] = {
 def _places(call: Call, compiler: Compiler) -> Routine | None:
     """Where the largest number of each row lies: the first NaN, where there is one."""
     options = dict(zip(("axis", "out"), call.args[1:], strict=False)) | call.kwargs
-    if call.function not in (np.argmax, ".argmax") or options.keys() != {"axis"} or len(call.results) != 1:
+    if options.keys() != {"axis"} or len(call.results) != 1:
         return None
     x, z = call.args[0], call.results[0]
     if not isinstance(x, Value) or len(x.shape) < 2 or options["axis"] not in (-1, len(x.shape) - 1):
@@ -281,3 +290,10 @@ def _places(call: Call, compiler: Compiler) -> Routine | None:
     n, size = (width, width) if width <= _SHORT else (0, "width")
     text = _ARGMAX.format(n=n, size=size, nan=nan)
     return Routine("argmax", compiler.kernel(text), (math.prod(z.shape), width), (x, z))
+
+
+#: What makes a loop for a call of a function.
+REDUCTIONS: dict[Any, Any] = {
+    **dict.fromkeys([np.vdot, *_FOLDS], _reduction),
+    **dict.fromkeys([np.argmax, ".argmax"], _places),
+}

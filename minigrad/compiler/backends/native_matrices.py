@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.compiler.backends.cache import Compiler
 from minigrad.compiler.backends.kernel_expressions import TYPES
 from minigrad.compiler.backends.machine import alike
-from minigrad.compiler.backends.matrix_loops import cofactors_text, product_text, size_of_factors, text_of
+from minigrad.compiler.backends.matrix_loops import cofactors_text, size_of_factors, text_of
 from minigrad.compiler.backends.native_products import dense, product
 from minigrad.compiler.backends.segments import Routine
 from minigrad.compiler.passes.conditions import with_conditions_first
@@ -26,6 +26,9 @@ from minigrad.kernels.triangular import substituted
 
 #: Rows and columns up to which a matrix is small; products of one call, at most.
 FEW, LARGEST = 8, 1 << 22
+
+#: The test of a diagonal that asks for finite numbers alone.
+_FINITE = "d == d"
 
 #: Sizes of one product of two matrices up to which they stand in its text.
 _TINY = 4
@@ -68,7 +71,7 @@ class _Writer:
         self.has_conditions = False
         self._program, self._compiler, self._checks = program, compiler, checks
         self._factors: dict[Value, Value] = {}
-        self._sound: set[Value] = set()
+        self._sound: dict[Value, str] = {}
         self._used = {value for call in calls for value in call.values} | {
             *values_in(program.outputs),
             *[x for _, x in program.gradients],
@@ -82,7 +85,7 @@ class _Writer:
             written = {value.root for value in call.writes}
             for known in [x for x in (*self._factors, *self._sound) if x.root in written]:
                 self._factors.pop(known, None)
-                self._sound.discard(known)
+                self._sound.pop(known, None)
 
     def _fits(self, call: Call) -> bool:
         """Whether all operands are small matrices of one type of floats, and the results new arrays without gaps."""
@@ -104,10 +107,10 @@ class _Writer:
         self.calls.append(Call(routine, values[:-1], {}, [values[-1]], []).beside(self._call))
 
     def _assume(self, x: Value, count: int, strides: tuple[int, ...], n: int, test: str) -> None:
-        """Add the condition that each number on the diagonals of x is not 0 ("!="), or above 0 (">")."""
-        if x in self._sound:
+        """Add the condition that all numbers of x are finite, and that each on the diagonals, d, passes a test."""
+        if x in self._sound and test in (_FINITE, self._sound[x]):
             return
-        self._sound.add(x)
+        self._sound[x] = test
         self.has_conditions = True
         holds = self._program.new(RESULT, np.bool_(True))
         text = text_of("sound", TYPES[x.dtype], n, test=test)
@@ -128,12 +131,12 @@ class _Writer:
             self._factors[a] = w
         return self._factors[a], n, count
 
-    def _regular(self, a: Value) -> tuple[Value, int, int] | None:
-        """``_factors_of``, with the condition that no matrix is singular."""
+    def _checked(self, a: Value, test: str = "d != 0") -> tuple[Value, int, int] | None:
+        """``_factors_of``, with the condition that they are finite and, by default, that no matrix is singular."""
         factors = self._factors_of(a) if self._checks else None
         if factors is not None:
             w, n, count = factors
-            self._assume(w, count, (size_of_factors(n), n, 1), n, "!=")
+            self._assume(w, count, (size_of_factors(n), n, 1), n, test)
         return factors
 
     # -- functions ----------------------------------------------------------------------------
@@ -145,39 +148,39 @@ class _Writer:
         strides = _strides(b, a.shape[:-2], is_vector)
         if strides is None or (not is_vector and z.shape[:-2] != a.shape[:-2]):
             return False
-        factors = self._regular(a)
+        factors = self._checked(a)
         if factors is None:
             return False
         w, n, count = factors
-        text = text_of("solved", TYPES[z.dtype], n, right="b[m * bm + q * bi + j * bj]")
+        text = text_of("solved", TYPES[z.dtype], n, b="b, ", right="b[m * bm + q * bi + j * bj]")
         self._put("solve", text, (count, 1 if is_vector else z.shape[-1], *strides), (w, b, z))
         return True
 
     def inv(self, a: Value) -> bool:
         """``np.linalg.inv``."""
-        (z,), factors = self._results, self._regular(a)
+        (z,), factors = self._results, self._checked(a)
         if factors is None:
             return False
         w, n, count = factors
         kind = TYPES[z.dtype]
-        text = text_of("solved", kind, n, right=f"{kind}(1) if q == j else {kind}(0)").replace("b, z):", "z):")
+        text = text_of("solved", kind, n, b="", right=f"{kind}(1) if q == j else {kind}(0)")
         self._put("inv", text, (count, n, 0, 0, 0), (w, z))
         return True
 
     def det(self, a: Value) -> bool:
         """``np.linalg.det``."""
-        return self._numbers(a, [(self._results[0], "w[o + {sign}]", "x * d")])
+        return self._numbers(a, [(self._results[0], "w[o + {sign}]", "x * d")], _FINITE)
 
     def slogdet(self, a: Value) -> bool:
         """``np.linalg.slogdet``: the signs, and logarithms of the sizes."""
         sign, size = self._results
         kind = TYPES[size.dtype]
         asked = [(sign, "w[o + {sign}]", f"x * {kind}_sign(d)"), (size, f"{kind}(0)", f"x + {kind}_log(abs(d))")]
-        return self._numbers(a, [x for x in asked if x[0] in self._used])
+        return self._numbers(a, [x for x in asked if x[0] in self._used], "d != 0")
 
-    def _numbers(self, a: Value, asked: list[tuple[Value, str, str]]) -> bool:
-        factors = self._factors_of(a)
-        if factors is None or not asked:
+    def _numbers(self, a: Value, asked: list[tuple[Value, str, str]], test: str) -> bool:
+        factors = self._checked(a, test) if asked else None  # LAPACK spreads infinity in its own ways
+        if factors is None:
             return False
         w, n, count = factors
         for z, start, line in asked:
@@ -192,7 +195,7 @@ class _Writer:
             return False
         count = math.prod(a.shape[:-2])
         self._put("cholesky", text_of("cholesky", TYPES[z.dtype], n), (count, *strides), (a, z))
-        self._assume(z, count, (n * n, n, 1), n, ">")
+        self._assume(z, count, (n * n, n, 1), n, "d > 0")
         return True
 
     def substituted(self, a: Value, b: Value, lower: bool = True) -> bool:
@@ -203,7 +206,7 @@ class _Writer:
         if not self._checks or n > FEW or strides is None or others is None:
             return False
         count = math.prod(stack)
-        self._assume(a, count, strides, n, "!=")
+        self._assume(a, count, strides, n, "d != 0")
         text = text_of("substituted", TYPES[z.dtype], n)
         self._put("substituted", text, (count, z.shape[-1], int(lower), *strides, *others), (a, b, z))
         return True
@@ -230,7 +233,7 @@ class _Writer:
             return False  # a loop of any size, so another batch needs no other
         if is_row:  # a vector was taken for a column
             left = (left[0], 0, left[1])
-        text = product_text(TYPES[z.dtype], rows, columns, x.shape[-1])
+        text = text_of("product", TYPES[z.dtype], sizes={"rows": rows, "columns": columns, "terms": x.shape[-1]})
         self._put("matmul", text, (math.prod(stack), *left, *right), (x, w, z))
         return True
 

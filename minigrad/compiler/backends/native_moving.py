@@ -30,16 +30,6 @@ def kernel(first, last, rows, step, outer, size, by, inner, x, z):
 """
 
 
-def moving_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Routine]]:
-    """The calls with kernels for rolls along one axis."""
-    rewritten, routines = [], []
-    for call in calls:
-        routine = _rolled(call, compiler) if call.function is np.roll else None
-        rewritten.append(call if routine is None else routine.instead(call))
-        routines += [] if routine is None else [routine]
-    return rewritten, routines
-
-
 def _one(x: Any) -> Any:
     """The number in a tuple or list of one; anything else as it is."""
     x = x[0] if isinstance(x, (tuple, list)) and len(x) == 1 else x
@@ -58,3 +48,7 @@ def _rolled(call: Call, compiler: Compiler) -> Routine | None:
     at = 0 if axis is None else axis % len(shape)
     numbers = (math.prod(shape[:at]), shape[at], by % shape[at], math.prod(shape[at + 1 :]))
     return Routine("roll", compiler.kernel(_TEXT), numbers, (x, z))
+
+
+#: What makes a loop for a call of a function.
+MOVES: dict[Any, Any] = {np.roll: _rolled}

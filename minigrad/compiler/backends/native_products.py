@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,11 +33,13 @@ LARGEST = 65_536
 SHORTEST = 8
 
 
-def small_calls(calls: list[Call], compiler: Compiler) -> tuple[list[Call], list[Routine]]:
-    """The calls with loops in place of small ones."""
+def small_calls(
+    calls: list[Call], compiler: Compiler, makers: Mapping[Any, Callable[[Call, Compiler], Routine | None]]
+) -> tuple[list[Call], list[Routine]]:
+    """The calls with loops in place of small ones; ``makers`` give them by the function, or None."""
     result, routines = [], []
     for call in calls:
-        maker = None if isinstance(call.function, str) or call.is_host else _MAKERS.get(call.function)
+        maker = None if call.is_host else makers.get(call.function)
         routine = None if maker is None else maker(call, compiler)
         result.append(call if routine is None else routine.instead(call))
         routines += [] if routine is None else [routine]
@@ -112,4 +115,5 @@ def dense(value: Value) -> tuple[int, ...]:
     return tuple([math.prod(value.shape[axis + 1 :]) * value.dtype.itemsize for axis in range(len(value.shape))])
 
 
-_MAKERS: dict[Any, Any] = {np.matmul: product, operator.matmul: product, np.concatenate: joined}
+#: What makes a loop for a call of a function.
+PRODUCTS: dict[Any, Any] = {np.matmul: product, operator.matmul: product, np.concatenate: joined}

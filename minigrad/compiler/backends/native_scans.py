@@ -6,6 +6,7 @@ nobody asks for all of them, two take turns. A body that is more than one segmen
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from minigrad.compiler.passes.buffers import new_array
 from minigrad.compiler.passes.conditions import with_conditions_first
 from minigrad.compiler.program import ARGUMENT, Call, Host, Program, Value
 from minigrad.compiler.tracing.repeating import Nested, Repeat, as_rows, own
+
+#: Seconds of a native call below which the next one makes more steps: so long Ctrl-C waits, at most about eight times.
+_PATIENCE = 0.01
 
 #: What builds a program as machine code: gives its replay, and what runs segments. The last argument says whether it
 #: may be left where an index is out of range.
@@ -113,10 +117,15 @@ class Scanned:
         self._cells = {value: eights([0], np.dtype(value.dtype)) for value in still if not value.is_array}
         names = {f"v{value.number}" for value in still}
         self._still, self._moving = (_Rows(self._segment, names, is_in) for is_in in (True, False))
-        nothing = np.zeros(4, np.int64)
-        self._plan, self._put = (np.zeros(5, np.int64) for _ in range(2))
-        self._plan[0], self._put[0] = address_of(self._segment.address), address_of(nothing)
-        self._kept, self._done = nothing, np.zeros(1, np.int64)
+        #: Where a kernel puts the numbers that a step makes, and the rows of what is taken from there.
+        self._made = {value: address_of(cell) for value, cell in replay.cells.items()}
+        self._after = np.zeros((len(outputs), 6), np.int64)
+        self._after[:, 5] = 1
+        self._nothing, self._done = np.zeros(4, np.int64), np.zeros(1, np.int64)
+        segment, moving, after = map(address_of, (self._segment.address, self._moving.rows, self._after))
+        self._plan = np.array([segment, moving, len(self._moving.rows), after, 0], np.int64)
+        put = [address_of(self._nothing), address_of(self._still.rows), len(self._still.rows), 0, 0]
+        self._put = np.array(put, np.int64)
         self._at = [address_of(x) for x in (self._plan, self._put, self._done)]
 
     def __call__(self, state: tuple[Any, ...], rows: tuple[Any, ...], closed: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -147,24 +156,30 @@ class Scanned:
 
     def _run(self, run: _Run) -> bool:
         """Whether all steps were whole; Python is asked for signals now and then."""
-        cells = self._replay.cells
-        after = [(to, by, address_of(cells[value]), 0, 0, 1) for value, (to, by) in run.columns.items()]
-        still, moving = self._still.filled(run.sources), self._moving.filled(run.sources)
-        moved = [moving, np.array(after, np.int64).reshape(-1, 6)]
-        self._put[1:3] = address_of(still), len(still)
-        self._plan[1:] = address_of(moving), len(moving), address_of(moved[1]), len(after)
+        self._still.fill(run.sources)
+        self._moving.fill(run.sources)
+        after = self._after[: len(run.columns)]
+        if run.columns:
+            after[:, :3] = [(to, by, self._made[value]) for value, (to, by) in run.columns.items()]
+        self._plan[4] = len(after)
         plan, put, done = self._at
         self._loop(put, 1, done)
-        for start in range(0, self._steps, MOST):
-            code = self._loop(plan, min(MOST, self._steps - start), done)
+        start, most = 0, MOST
+        while True:
+            began, count = time.perf_counter(), min(most, self._steps - start)
+            code = self._loop(plan, count, done)
             if code == MISSED_CODE:
                 return False
             if code:
                 raise MemoryError("mg.compile: no memory for a kernel's own arrays")
-            for x in moved:
-                x[:, 0] += MOST * x[:, 1]
-                x[:, 2] += np.where(x[:, 4] == -1, MOST * x[:, 3], 0)
-        return True
+            start += count
+            if start == self._steps:
+                return True
+            for x in (self._moving.rows, after):
+                x[:, 0] += count * x[:, 1]
+                x[:, 2] += np.where(x[:, 4] == -1, count * x[:, 3], 0)
+            if time.perf_counter() - began < _PATIENCE:
+                most *= 8
 
 
 class _Rows:
@@ -176,14 +191,15 @@ class _Rows:
         entries = [x for x in entries if (x[0] in names) is is_in]
         self._names = list(dict.fromkeys(name for name, *_ in entries))
         self._index = np.array([self._names.index(name) for name, *_ in entries], np.intp)
-        self._rows = np.array([(place, 0, offset, 0, 0, loads) for _, place, offset, loads in entries], np.int64)
+        blank = [(place, 0, offset, 0, 0, loads) for _, place, offset, loads in entries]
+        self._blank = np.array(blank, np.int64).reshape(-1, 6)
+        self.rows = self._blank.copy()
 
-    def filled(self, sources: dict[str, _Source]) -> np.ndarray:
-        """The rows for where values lie now."""
-        rows = self._rows.reshape(-1, 6).copy()
-        if len(rows):
-            rows[:, 2:5] += np.array([sources[name] for name in self._names], np.int64)[self._index]
-        return rows
+    def fill(self, sources: dict[str, _Source]) -> None:
+        """Write into the rows where values lie now."""
+        if len(self.rows):
+            np.copyto(self.rows, self._blank)
+            self.rows[:, 2:5] += np.array([sources[name] for name in self._names], np.int64)[self._index]
 
 
 class _Run:
@@ -252,8 +268,9 @@ class _Run:
         """What all steps give, in memory of its own."""
         if value in self._mine:
             return self._mine.pop(value)
-        places = self.found[value] if value in self.found else self.still[value]
-        return np.array(np.broadcast_to(places, (self._steps, *value.shape)), order="C")
+        if value in self.found:
+            return np.array(self.found[value], order="C")
+        return np.array(np.broadcast_to(self.still[value], (self._steps, *value.shape)), order="C")
 
     def _memory(self, value: Value, count: int) -> np.ndarray:
         shape = value.shape if value.is_array else (8 // value.dtype.itemsize,)

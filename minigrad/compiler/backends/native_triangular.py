@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.backends.cache import Compiler
+from minigrad.compiler.backends.kernel_expressions import kernel_text
 from minigrad.compiler.backends.machine import Loop, alike, shared
 from minigrad.kernels.triangular import substituted
 
@@ -15,39 +16,35 @@ from minigrad.kernels.triangular import substituted
 LARGEST = 4_000_000
 
 #: Row i less a multiple of each that is known, four at once; ``m`` counts the matrices of a stack.
+_SIZES = "n, w, lower, am, ai, aj"
 _TEXT = """
-def kernel(first, last, rows, step, a, x, size, columns, lower, am, ai, aj):
-    n = np.uint64(size)
-    w = np.uint64(columns)
-    am = np.uint64(am)
-    ai = np.uint64(ai)
-    aj = np.uint64(aj)
-    for m in range(np.uint64(first), np.uint64(last)):
-        for k in range(n):
-            i = k if lower != 0 else n - np.uint64(1) - k
-            begin = np.uint64(0) if lower != 0 else i + np.uint64(1)
-            line = m * am + i * ai
-            to = (m * n + i) * w
-            d = a[line + i * aj]
-            fours = begin + k - k % np.uint64(4)
-            for j in range(begin, fours, np.uint64(4)):
-                {factors}
-                for c in range(w):
-                    x[to + c] = x[to + c] - ({products})
-            for j in range(fours, begin + k):
-                f = a[line + j * aj]
-                s = (m * n + j) * w
-                for c in range(w):
-                    x[to + c] = x[to + c] - f * x[s + c]
+for m in range(np.uint64(first), np.uint64(last)):
+    for k in range(n):
+        i = k if lower != 0 else n - np.uint64(1) - k
+        begin = np.uint64(0) if lower != 0 else i + np.uint64(1)
+        line = m * am + i * ai
+        to = (m * n + i) * w
+        d = a[line + i * aj]
+        fours = begin + k - k % np.uint64(4)
+        for j in range(begin, fours, np.uint64(4)):
+            {factors}
             for c in range(w):
-                x[to + c] = x[to + c] / d
+                x[to + c] = x[to + c] - ({products})
+        for j in range(fours, begin + k):
+            f = a[line + j * aj]
+            s = (m * n + j) * w
+            for c in range(w):
+                x[to + c] = x[to + c] - f * x[s + c]
+        for c in range(w):
+            x[to + c] = x[to + c] / d
 """
 _FACTOR = "f{0} = a[line + (j + np.uint64({0})) * aj]"
 _LINE = "s{0} = (m * n + j + np.uint64({0})) * w"
-TEXT = _TEXT.format(
-    factors="\n                ".join(text.format(q) for q in range(4) for text in (_FACTOR, _LINE)),
-    products=" + ".join(f"f{q} * x[s{q} + c]" for q in range(4)),
-)
+_FOURS = {
+    "factors": "\n            ".join(text.format(q) for q in range(4) for text in (_FACTOR, _LINE)),
+    "products": " + ".join(f"f{q} * x[s{q} + c]" for q in range(4)),
+}
+TEXT = kernel_text(f"a, x, {_SIZES}", _SIZES, _TEXT.format(**_FOURS).strip().split("\n"))
 
 
 def solved(compiler: Compiler, result: Any, a: Any, b: Any, _: bool) -> Loop | None:

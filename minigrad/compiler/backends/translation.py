@@ -7,7 +7,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.compiler.backends.kernel_numbers import B1, U8, Kind, Operand, OutsideError
+from minigrad.compiler.backends.kernel_kinds import B1, U8, Kind, OutsideError
+from minigrad.compiler.backends.kernel_numbers import Operand
 from minigrad.compiler.backends.kernel_values import Argument, Array, Local, Values, result_type
 
 

@@ -18,7 +18,7 @@ import minigrad as mg
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 
 from minigrad.compiler.backends import cache, private
-from minigrad.compiler.backends.kernel_numbers import OutsideError
+from minigrad.compiler.backends.kernel_kinds import OutsideError
 from minigrad.compiler.backends.machine_code import argument_of
 from tests.compiler.backends.test_native import start
 

@@ -33,6 +33,25 @@ def test_rows_are_looked_up(dtype, shape, index):
     np.testing.assert_array_equal(compiled(x, at % 5), x[at])
 
 
+@pytest.mark.parametrize(
+    ("take", "loops"),
+    [
+        (lambda x, at: np.take(x[:, 0] * 2, at), 3),
+        (lambda x, at: np.take(x, at, 0), 2),
+        (lambda x, at: np.take(x, at, axis=0), 2),
+        (lambda x, at: np.take(x, at), 0),  # of all elements in a row
+        (lambda x, at: np.take(x, at, axis=1), 0),
+        (lambda x, at: np.take(x, at, axis=0, mode="wrap"), 0),
+    ],
+)
+def test_take_along_the_first_axis_is_a_lookup(take, loops):
+    x, at = np.random.default_rng(0).normal(size=(5, 5)), np.array([[3, -1], [0, -5]])
+    assert beside(take, x, at)[1] == loops
+    if loops:
+        with pytest.raises(IndexError):
+            beside(take, x, at)[0](x, at + 5)
+
+
 def test_kernels_are_the_same_by_python():
     x, at = np.arange(12.0).reshape(4, 3), np.array([3, -1, 0])
 
@@ -135,6 +154,18 @@ def test_how_many_are_true():
         beside(f, x)
     with by_python():
         beside(lambda x: (x == 1).sum() + x.argmax(-1), x)
+
+
+@pytest.mark.parametrize(
+    "layout", [np.asfortranarray, lambda x: x.transpose(1, 0, 2), lambda x: x[::2], lambda x: x[:, :1]]
+)
+def test_whether_all_or_any_are_true_in_other_layouts(layout):
+    for truth in (True, False):
+        for place in ((0, 0, 0), (-1, -1, -1)):
+            x = layout(np.full((4, 4, 3), truth))
+            x[place] = not truth
+            for f in (np.all, np.any, np.sum):
+                beside(f, x)
 
 
 @pytest.mark.parametrize("shape", [(9,), (3, 4), (1, 1)])

@@ -149,3 +149,24 @@ def test_what_is_not_finite_spreads_as_in_lapack(function, number):
         a[place] = number
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(step(mg.tensor(a)).data, function(mg.tensor(a)).data)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_determinants_of_what_is_not_finite_or_singular_are_those_of_lapack(n):
+    rng = np.random.default_rng(n)
+    steps = {f: mg.compile(lambda a, f=f: f(a), backend="native", audit=False) for f in (np.linalg.det, _size_of)}
+    for turn in range(24):
+        a = rng.standard_normal((n, n))
+        if turn >= 4:
+            a[rng.integers(n), rng.integers(n)] = (np.nan, np.inf, -np.inf)[turn % 3]
+        if turn >= 20:
+            a = np.full((n, n), 3.0)
+        for function, step in steps.items():
+            with np.errstate(all="ignore"):
+                np.testing.assert_allclose(step(mg.tensor(a)).data, function(mg.tensor(a)).data, rtol=1e-9, atol=1e-12)
+    assert all(step.stats()["replayed"] >= 2 for step in steps.values())
+
+
+def _size_of(a):
+    sign, size = np.linalg.slogdet(a)
+    return mg.stack([sign, size])

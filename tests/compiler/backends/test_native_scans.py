@@ -128,3 +128,29 @@ def test_an_index_out_of_range_inside_of_a_loop_is_an_error_of_the_step(name):
             compiled(at)
         for (_, got), (_, expected) in zip(leaves(compiled(good)), leaves(step(good)), strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 1023, 1024, 1025, 3001])
+def test_loops_of_several_native_calls(steps):
+    """The first call makes 1,024 steps, and the next ones more."""
+    draws = np.random.default_rng(steps)
+    xs, w = draws.normal(size=(steps, 3)), np.array([0.3, -0.2, 0.1])
+
+    def loss(w, xs):
+        def body(state, x):
+            v, total = state
+            v = mg.tanh(v * w + x)
+            total = 0.9 * total + (v * x).sum()
+            return (v, total), total
+
+        (v, total), totals = mg.scan(body, (mg.zeros(3, dtype=float), mg.zeros((), dtype=float)), xs)
+        return (totals**2).mean() + v.sum() + total
+
+    expected = mg.value_and_grad(loss, argnums=(0, 1))(w, xs)
+    compiled = mg.compile(mg.value_and_grad(loss, argnums=(0, 1)), backend="native")
+    for _ in range(4):
+        value, gradients = compiled(w, xs)
+        np.testing.assert_allclose(value, expected[0], rtol=1e-12)
+        for one, other in zip(gradients, expected[1], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-13)
+    assert compiled.stats()["replayed"] == 2

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite: pip install llvmlite")
 
 from minigrad.compiler.backends import cache, machine_code
+from minigrad.compiler.backends.kernel_kinds import F8, I8, OutsideError
 from minigrad.compiler.backends.kernel_module import translated
-from minigrad.compiler.backends.kernel_numbers import F8, I8, OutsideError
 from minigrad.compiler.backends.kernel_values import Argument
 from minigrad.compiler.backends.machine_code import argument_of
 from tests.compiler.backends.interpreting import NAMES
