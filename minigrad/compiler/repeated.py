@@ -87,7 +87,26 @@ class Repeated(Inspected):
                     raise KeyboardInterrupt
         return results.result()
 
-    def _several(self, steps: _Steps, results: Stacked, is_asked: Callable[[], bool]) -> None:
+    def replayed(self, n: int, clear: Callable[[], None], /, *args: object) -> tuple[int, Any]:
+        """How many of the next ``n`` steps were made in machine code, and their results.
+
+        The arguments and results are those of ``repeat`` with ``each=True``, and ``clear``, which lets go of gradients,
+        belongs before each step. The loop ends before the first step that wants more of Python, such as one that is
+        recorded or audited, or for which a condition does not hold: perhaps at once. What a later step raises, it
+        raises when it is called by itself.
+        """
+        results = Stacked(n)
+        clear()
+        try:
+            self._several(_Steps(n, args, {}, True), results, lambda: False, clear)
+        except Exception:
+            if not results.count:
+                raise
+        return results.count, results.result() if results.count else None
+
+    def _several(
+        self, steps: _Steps, results: Stacked, is_asked: Callable[[], bool], clear: Callable[[], None] | None = None
+    ) -> None:
         """As many of the next steps as replays can make that are not audited; perhaps none."""
         now = mode()
         if (now is not None and now is not Node) or AS_WRITTEN.get() or (batches_made and active()) or self.check:
@@ -103,6 +122,8 @@ class Repeated(Inspected):
             with ready.lock:
                 if not ready.is_valid():
                     continue
+                if clear is not None and ready.built.loop is None:
+                    return
                 if ready.written_arguments:
                     arrays.clear()
                     steps.lend(ready)
@@ -113,7 +134,7 @@ class Repeated(Inspected):
                     return
                 ready.used, self._latest = start, ready
                 try:
-                    several.run(ready, before + most)
+                    several.run(ready, before + most, clear)
                 finally:
                     ready.calls += results.count - before
                     ready.seconds += time.perf_counter() - start
@@ -130,17 +151,24 @@ class _Several:
         self._steps, self._made, self._is_asked = steps, made, is_asked
         self._arrays, self._numbers = arrays, numbers
 
-    def run(self, ready: Ready, end: int) -> None:
-        """Steps up to one of them, as long as a replay may run them; in machine code where that is possible."""
+    def run(self, ready: Ready, end: int, clear: Callable[[], None] | None) -> None:
+        """Steps up to one of them, as long as a replay may run them; in machine code where that is possible.
+
+        With ``clear``, which is called before each step, in machine code alone.
+        """
         loop, results, first = ready.built.loop, self._made, self._made.count
         strides = [*self._steps.strides(self._arrays), *[0] * len(self._numbers)]
         count = 1 + int(_PATIENCE * 1e6 / ready.microseconds) if ready.microseconds else 1
         while loop is not None and results.count < end and not self._is_asked():
-            if results.count > first and not ready.is_valid():
-                return
+            if results.count > first:
+                if clear is not None:
+                    clear()
+                if not ready.is_valid():
+                    return
             arrays = [*self._steps.arrays(results.count, self._arrays), *self._numbers]
             start = time.perf_counter()
-            ran = loop(min(count, end - results.count), arrays, strides)
+            steps = 1 if ready.ends_itself and clear is None else end - results.count
+            ran = loop(min(count, steps), arrays, strides)
             if ran is None:
                 break
             count = 1 + int(_PATIENCE * max(ran.steps, 1) / max(time.perf_counter() - start, 1e-9))
@@ -148,7 +176,9 @@ class _Several:
                 results.add_block(ran.steps, _block(ready, ran))
             if ran.missed:
                 return
-        while results.count < end and not self._is_asked() and (results.count == first or ready.is_valid()):
+        while clear is None and results.count < end and not self._is_asked():
+            if results.count > first and not ready.is_valid():
+                return
             if not self._in_python(ready, results.count > first):
                 return
 

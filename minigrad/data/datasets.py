@@ -159,7 +159,7 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int | np.random.G
     """Split ``dataset`` at random into parts of these ``lengths``, no sample in two of them.
 
     ``lengths`` are ints that add up to the number of samples, or fractions that add up to 1. Fractions are rounded
-    down, and what is left goes to the first of the parts that lost by it, one sample to each. ``seed`` is an int, a
+    down, and the samples that are left go to the first of the parts that lost by it, one to each. ``seed`` is an int, a
     generator, or None for the package's generator (``mg.manual_seed``).
 
     >>> [len(part) for part in mg.data.random_split(range(10), [0.75, 0.25], seed=0)]

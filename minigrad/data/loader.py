@@ -6,6 +6,7 @@ import inspect
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +19,16 @@ from minigrad.data.shares import Share, own_rows
 from minigrad.errors import DataError, StateError
 from minigrad.random import generator_from, generator_state, set_generator_state
 from minigrad.support.idioms import check_options, refuse_names
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The batches of one ``for`` over a loader: the number of the next, where they end, and whose samples they are."""
+
+    next: int
+    end: int
+    dataset: Dataset | None
+    order: np.ndarray | None
 
 
 class DataLoader:
@@ -92,6 +103,7 @@ class DataLoader:
         self._position: int | None = None  # batches given out in this epoch; None between epochs
         self._start: Mapping[str, Any] | None = None  # the generator's state when this epoch began
         self._resumes = False
+        self._turn: _Turn | None = None  # what is given out in this epoch
         if not len(self):
             samples = len(self.dataset)
             raise DataError(
@@ -106,7 +118,8 @@ class DataLoader:
         return whole + (left > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._given_out(self._loading(*self._laid_out()))
+        dataset, order, seed = self._laid_out()
+        return self._given_out(self._loading(dataset, order, seed), dataset, order)
 
     def _laid_out(self) -> tuple[Dataset, np.ndarray | None, int | None]:
         """An epoch begins, or goes on, and everything random in it is drawn.
@@ -131,9 +144,40 @@ class DataLoader:
             dataset = dataset.dataset
         return dataset, order, seed
 
-    def _given_out(self, load: Callable[[int], Any]) -> Iterator[Any]:
-        numbers = range(self._position or 0, len(self))
-        return self._batches_ahead(load, numbers) if self.prefetch else self._batches_in_turn(load, numbers)
+    def _given_out(
+        self, load: Callable[[int], Any], dataset: Dataset | None = None, order: np.ndarray | None = None
+    ) -> Iterator[Any]:
+        self._turn = None
+        if self.prefetch:
+            return self._batches_ahead(load, range(self._position or 0, len(self)))
+        turn = self._turn = _Turn(self._position or 0, len(self), dataset, order)
+        return self._batches_in_turn(load, turn)
+
+    def upcoming(self, most: int) -> tuple[np.ndarray, ...] | None:
+        """The next whole batches of the epoch, at most ``most``, in one piece: arrays (batches, batch_size, ...).
+
+        The ``for`` loop still gives them, unless ``skip`` says that they have been used. None where there are none, or
+        where batches are not slices of arrays: with a ``transform`` or ``prefetch``, or of another dataset.
+        """
+        turn = self._turn
+        if turn is None or type(turn.dataset) is not ArrayDataset or self.transform is not None:
+            return None
+        size = self.batch_size
+        count = min(most, len(self.dataset) // size - turn.next)
+        if count < 1:
+            return None
+        places = slice(turn.next * size, (turn.next + count) * size)
+        arrays = turn.dataset.arrays
+        pieces = [a[places] if turn.order is None else a.take(turn.order[places], 0) for a in arrays]
+        batches = tuple([a.reshape(count, size, *a.shape[1:]) for a in pieces])
+        for a in batches if turn.order is None else ():
+            a.flags.writeable = False  # a view: writing to it would change the dataset in silence
+        return batches
+
+    def skip(self, count: int) -> None:
+        """Go on behind the next ``count`` batches of the epoch, which ``upcoming`` has given."""
+        if self._turn is not None:
+            self._turn.next = self._position = self._turn.next + count
 
     def shares(self, rank: int, size: int, devices: int) -> Iterator[Share]:
         """What rank number ``rank`` of ``size`` loads of each batch, in the order that one process would have them in.
@@ -164,10 +208,11 @@ class DataLoader:
 
         return self._given_out(share)
 
-    def _batches_in_turn(self, load: Callable[[int], Any], numbers: range) -> Iterator[Any]:
-        for number in numbers:
+    def _batches_in_turn(self, load: Callable[[int], Any], turn: _Turn) -> Iterator[Any]:
+        while turn.next < turn.end:
+            number = turn.next
             batch = load(number)
-            self._position = number + 1  # the caller may ask for it while working on the batch
+            turn.next = self._position = number + 1  # the caller may ask for it while working on the batch
             yield batch
         self._end_epoch()
 
@@ -179,7 +224,7 @@ class DataLoader:
         self._end_epoch()
 
     def _end_epoch(self) -> None:
-        self._position = self._start = None
+        self._position = self._start = self._turn = None
         self.epoch += 1
 
     def _loading(self, dataset: Dataset, order: np.ndarray | None, seed: int | None) -> Callable[[int], Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.data import ArrayDataset
+from minigrad.data import ArrayDataset, DataLoader
 from minigrad.data.columns import as_column
 from minigrad.data.shares import Share
 from minigrad.errors import DataError, StateError
@@ -112,6 +112,20 @@ class Batches:
         if empty:
             raise DataError(f"{self.name} gave no batch: it is empty")
 
+    @property
+    def is_of_loader(self) -> bool:
+        """Whether a loader gives them, to this process alone."""
+        return type(self.data) is DataLoader and not self.devices
+
+    def upcoming(self, most: int) -> Batch | None:
+        """The next whole batches in one piece, (batches, batch_size, ...), where a loader has its data in memory."""
+        arrays = self.data.upcoming(most) if self.is_of_loader else None
+        return None if arrays is None or len(arrays) != 2 else self._pair(arrays)
+
+    def skip(self, count: int) -> None:
+        """Go on behind some of these."""
+        self.data.skip(count)
+
     def _parts(self, parts: Iterator[Share]) -> Iterator[Batch]:
         """Batches; of each, this process has loaded its own rows."""
         for share in parts:
@@ -201,9 +215,9 @@ class Batches:
 
 
 def samples(inputs: Any, targets: Any) -> int:
-    """How many samples a batch has: what its mean loss weighs in the mean over an epoch.
+    """The number of samples in a batch: the weight of its mean loss in the mean over an epoch.
 
-    So many as the targets have rows; of targets by name, or in several structures, the inputs say it first.
+    It is the number of rows of the targets; where these have names or several structures, that of the inputs.
     """
     if type(targets) is np.ndarray and targets.ndim:
         return len(targets)

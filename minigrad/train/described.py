@@ -1,4 +1,4 @@
-"""What a function or an object of a library is, in short: what two runs that are to be one have alike."""
+"""What a function or an object of a library is, in short: the parts that must be alike for a run to go on."""
 
 from __future__ import annotations
 

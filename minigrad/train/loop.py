@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,10 @@ from minigrad.nn.batch_weight import NothingCountsError
 from minigrad.optim import clip_grad_norm_
 from minigrad.optim.optimizer import Optimizer
 from minigrad.train.batches import samples
+from minigrad.train.blocks import Blocks
 from minigrad.train.callbacks.callback import hooks
-from minigrad.train.gradients import Sums, finite, may_be_recorded, number, takes_closure, trained, without_graph
+from minigrad.train.divergence import diverged
+from minigrad.train.gradients import Sums, backend_of, may_be_recorded, number, takes_closure, trained, without_graph
 from minigrad.train.interrupting import Interruptible
 from minigrad.train.metric import measured
 from minigrad.train.progress import Silent
@@ -137,6 +140,7 @@ class Run:
         trainer = self.trainer
         collected = 0  # batches since the last step,
         sums: Sums | None = None  # and their gradients, where there may be several
+        blocks = self._blocks()
         for x, y in self.batches.epoch(trainer.batch):
             size = samples(x, y)
             if not size:
@@ -147,16 +151,14 @@ class Run:
                 if trainer.compile:
                     optimizer.prepare()  # a callback may have frozen a weight: programs are made on memory that stays
                 optimizer.zero_grad()
-                whole, compute, norm = self._whole_with(optimizer), self.compute, None
+                whole, compute = self._whole_with(optimizer), self.compute
             elif sums is not None:
                 sums.begin()
             try:
-                if whole is not None:
-                    *outputs, norm = whole(optimizer, trainer.clip_norm, model, loss, x, y)
-                else:
+                if whole is None:
                     self._note_buffers()
-                    outputs = [*compute(model, loss, x, y)]
-                value, total, predictions, count, is_sum = outputs
+                outputs = (*compute(model, loss, x, y), None) if whole is None else whole(model, loss, x, y)
+                value, total, predictions, count, is_sum, norm = outputs
             except NothingCountsError:  # a batch of padding: the others of the step go on without it
                 trainer.batch += 1
                 self._restore_buffers(self._before)
@@ -180,10 +182,36 @@ class Run:
             if collected == accumulate:
                 self._update(sums if accumulate > 1 else None, whole is not None, norm)
                 collected = 0
-                if self._pause():
+                many = blocks if whole is not None and type(predictions) in (Tensor, type(None)) else None
+                if self._pause() or not self._in_blocks(many):
                     return False
         if collected:
             self._update(sums if accumulate > 1 else None, whole is not None, norm)
+        return True
+
+    def _blocks(self) -> Blocks | None:
+        """The steps that machine code makes many at a time, where nobody looks at each of them."""
+        trainer = self.trainer
+        if not (trainer.compile and self.batches.is_of_loader) or self._on_step or distributed.size() > 1:
+            return None
+        if backend_of(trainer.compile) != "native":
+            return None
+        measures = all(is_of_package(type(metric).__module__) for metric in trainer.metrics)
+        return Blocks(self.batches) if measures else None
+
+    def _in_blocks(self, blocks: Blocks | None) -> bool:
+        """Make the next steps in blocks, as far as that goes; whether the run goes on."""
+        trainer = self.trainer
+        while blocks is not None and self.whole is not None:
+            steps = blocks.made(self.whole, trainer, self._save_at - trainer.step)
+            if not steps:
+                break
+            trainer.batch += len(steps)
+            trainer.step += len(steps)
+            for step in steps:
+                self._add(step.loss, step.rows, step.is_sum, step.predictions, step.targets)
+            if self._pause():
+                return False
         return True
 
     def _leave_out(self, optimizer: Any, loss: Any, x: Any) -> None:
@@ -246,16 +274,16 @@ class Run:
         self._optimizer = None
 
     def _whole_with(self, optimizer: Any) -> Callable[..., tuple[Any, ...]] | None:
-        """The program of a whole step, if there is one for this optimizer, which the data may have exchanged."""
+        """The program of a whole step by this optimizer, which the data may have exchanged, if there is one."""
         if self.whole is None or self.trainer.accumulate > 1 or self._on_gradients:
             return None
         if optimizer is not self._optimizer:
             self._optimizer, self._may_be_recorded = optimizer, may_be_recorded(optimizer)
         is_plain = getattr(optimizer.step, "__func__", None) is Optimizer.step  # the data may have patched it
-        return self.whole if is_plain and self._may_be_recorded else None
+        return partial(self.whole, optimizer, self.trainer.clip_norm) if is_plain and self._may_be_recorded else None
 
     def _with_closure(self) -> bool:
-        """The same for an optimizer that asks for loss and gradients as often as it likes."""
+        """The same for an optimizer that evaluates loss and gradients several times in a step."""
         trainer = self.trainer
         for x, y in self.batches.epoch(trainer.batch):
             trainer.batch += 1
@@ -294,8 +322,12 @@ class Run:
 
     def _measure(self, value: Any, count: float, is_sum: bool, predictions: Any, y: Any) -> None:
         """Add a batch to the sums of the epoch."""
+        loss = float(value._array)  # a scalar: that was looked at before it was differentiated
+        self._add(loss, count, is_sum, predictions, y)
+
+    def _add(self, loss: float, count: float, is_sum: bool, predictions: Any, y: Any) -> None:
         trainer = self.trainer
-        trainer.loss_value = loss = float(value._array)  # a scalar: that was looked at before it was differentiated
+        trainer.loss_value = loss
         trainer.totals.add(loss, count, is_sum)
         if trainer.metrics:
             predictions, y = without_graph(predictions), self.batches.targets(y)
@@ -352,30 +384,8 @@ class Run:
     # -- what goes wrong ----------------------------------------------------------------------
 
     def _divergence(self, what: str, value: float, x: Any = None) -> DivergenceError:
-        trainer = self.trainer
         self.batches.complete()
-        inputs = x if isinstance(x, tuple) else (x,)
-        bad = any(isinstance(i, Tensor) and i.dtype.kind == "f" and not np.isfinite(i._array).all() for i in inputs)
-        if bad:
-            advice = "The inputs of this batch hold NaN or inf: look at the data"
-        elif not finite(trainer.model.parameters()):
-            advice = (
-                "The weights themselves are not finite, so the gradients of an earlier step were not; with "
-                "mg.detect_anomaly(): fit(...) names the operation that gave the first such number, and with "
-                "clip_norm= such a step stops the run before it is made"
-            )
-        else:
-            advice = (
-                f"Try a smaller learning rate than {trainer.optimizer.current_lr:.4g}, or clip_norm=1.0; "
-                "with mg.detect_anomaly(): fit(...) names the operation that gave the first such number"
-            )
-        back = ""
-        if trainer.checkpoints is not None and trainer.checkpoints.paths():
-            back = f"; trainer.resume({str(trainer.checkpoints.folder)!r}) goes back to the last checkpoint"
-        return DivergenceError(
-            f"{what} is {value} in step {trainer.step + 1} (epoch {trainer.epoch + 1}, batch {trainer.batch}): the "
-            f"step was not made, and the weights are those after step {trainer.step}. {advice}{back}"
-        )
+        return diverged(self.trainer, what, value, x)
 
     def _how_to_go_on(self) -> str:
         trainer = self.trainer

@@ -262,7 +262,7 @@ class Fit:
     # -- for its checkpoints --------------------------------------------------------------------
 
     def epoch_begins(self) -> None:
-        """Note what data that is gone through again must find as it was."""
+        """Note the state in which data must be gone through again."""
         if self.batches.replays:
             reached = self.looked_at()
             self._epoch_base = {path: taken for path, (_, taken) in reached.values.items() if path.startswith("train.")}

@@ -42,7 +42,7 @@ class Totals:
         self.skipped, self.seconds = 0, 0.0
 
     def add(self, loss: float, count: float, is_sum: bool) -> None:
-        """The loss of a batch in which so much counts."""
+        """Add the loss of a batch, weighted by its count."""
         self.loss += loss if is_sum else loss * count
         self.samples += count
         self.is_sum = is_sum
@@ -63,7 +63,7 @@ class Totals:
 
 
 class Continuation:
-    """What is known of the fits of a run, so that one that was interrupted goes on."""
+    """The record of a run's fits, by which an interrupted one goes on."""
 
     def __init__(self) -> None:
         self.first: int | None = None  # the epoch at which an unfinished run began
@@ -178,7 +178,7 @@ class RunState:
 
     def compute(
         self, layers: Iterable[Module], completed: Callable[[], None] | None = None
-    ) -> tuple[Gradients, Gradients, Callable[..., tuple[Any, ...]] | None]:
+    ) -> tuple[Gradients, Gradients, Compiled | None]:
         """The functions for the gradients of a batch, for those of further batches of a sum, and for a whole step.
 
         With ``compile`` they are programs; without it the third is None.

@@ -42,7 +42,7 @@ def described(reached: Reached, trainer: Any, acting: Sequence[str] = ()) -> dic
 
 
 def of_script(trainer: Any) -> dict[str, str]:
-    """What a script gives, and a checkpoint that is read puts something else in its place."""
+    """A setting that the script gives and a checkpoint replaces."""
     optimizer = trainer.optimizer
     told = _given_in_short(trainer)
     for path, value in _hyperparameters(optimizer).items():

@@ -146,7 +146,7 @@ def say_what_cannot_be_saved(reached: Reached) -> None:
 
 
 def changed_values(reached: Reached, base: Mapping[str, Any], under: str = "") -> dict[str, Any]:
-    """The values that are not what they were when the run began, and the types of objects that are not."""
+    """The values, and types of objects, that have changed since the run began."""
     values = []
     for path, (place, taken) in reached.values.items():
         if path.startswith(under) and not _is_weight(path) and (path not in base or base[path] != taken):
