@@ -273,7 +273,7 @@ class Compiled(Repeated):
             self._warn("changes", changed.get(way, ""))
 
     def _reach(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Reach, Callable[[], None]]:
-        """What the function can reach, with its optimizers prepared; and what undoes that, if no step was made."""
+        """All that the function can reach, its optimizers prepared; and what undoes that, if no step was made."""
         objects = objects_of((args, kwargs))
         known = self.function, objects, self._ways.changing, self._ways.lifts
         reach = Reach(*known)

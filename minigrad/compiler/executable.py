@@ -1,11 +1,13 @@
-"""``Ready``: a program that can run, what must hold for it, and what it did so far."""
+"""``Ready``: a program that can run, its guards, and a record of its runs."""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import itertools
+import operator
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from minigrad.compiler.passes.conditions import raised
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program
 from minigrad.compiler.program_cache import weight
 from minigrad.compiler.snapshot import counting, counts_of
+from minigrad.compiler.tracing.assigned_data import regain
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.random_draws import Streams
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Ready:
-    """A program that can run: its function, what must hold for it, and what it did so far."""
+    """A program that can run: its function, its guards, and a record of its runs."""
 
     def __init__(
         self, program: Program, reach: Reach, entry: dict[Any, bool], backend: str, options: dict[str, Any]
@@ -56,6 +59,8 @@ class Ready:
         self.raised = raised(program)  # the step as it is written then raises them
         #: Whether it reads arrays behind names, which may share memory with what it writes.
         self.carries = any(isinstance(source, (Carried, Part)) for source in program.reads)
+        #: Whether it holds for weights without a gradient and leaves one, so that its own run is the last.
+        self.ends_itself = any(was_none and leaf in dict(program.gradients) for leaf, was_none in entry.items())
         self.calls = self.audits = 0
         self.next_audit = 2  # the replay that runs both ways next
         self.seconds = 0.0
@@ -66,15 +71,16 @@ class Ready:
             self.overlaps.let_go()
             reach.arrays.clear()
         self._watch()
-        self._single = isinstance(program.outputs, Out) and program.outputs.is_tensor
         outs = [x for x in flat(program.outputs) if isinstance(x, Out)]
         for i, x in enumerate(outs):
             x.again, x.place = x.place is not None, i
-        self._mapped = mapped_once if _has_shared(program.outputs) else mapped_all
+        #: What the function returns, from the outputs of a run: the structure is looked at once, each run makes one.
+        self._returned = _from_outputs(program.outputs, outs)
 
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
-        self.is_valid = self._reach.guards.holding(self.program.tensors, self._entry, self._watched, self.built.holds)
+        holds = self._reach.guards.holding(self.program.tensors, self._entry, self._watched, self.built.holds)
+        self.is_valid = _regained(self.program.assigned, holds) if self.program.assigned else holds
 
     def audited(self, ran: bool) -> None:
         """Note a call that ran both ways: the next is at twice as many replays."""
@@ -109,33 +115,10 @@ class Ready:
 
     def result(self, outputs: tuple[Any, ...]) -> Any:
         """What the function returns, from the outputs of a run."""
-        if self._single:
-            return wrap(outputs[0])
-        known: dict[Any, Any] = {}
-
-        def single(x: Out) -> Any:
-            item = outputs[x.place]
-            if x.number is not None:
-                return x.number(item)
-            return wrap(item) if x.is_tensor else item
-
-        def out(x: Any) -> Any:
-            if type(x) is Told:
-                return x.now()
-            if type(x) is Whole:
-                return x.held
-            if not isinstance(x, Out):
-                return x
-            if x.again:  # it comes out in two places
-                if x not in known:
-                    known[x] = single(x)
-                return known[x]
-            return single(x)
-
-        found = self._mapped(out, self.program.outputs)
+        returned = self._returned(outputs)
         if not self.program.effects:
-            return found
-        result, items = found
+            return returned
+        result, items = returned
         for place, item in zip(self.program.effects, items, strict=True):
             place.put(item)
         return result
@@ -257,6 +240,61 @@ class Ready:
             contents = [*flat(place.made(len(item) if isinstance(item, list) else 1))]
             named += [(place.name, np.asarray(getattr(x, "_array", x))) for x in contents]
         return named
+
+
+def _regained(assigned: list[Any], holds: Callable[[], bool]) -> Callable[[], bool]:
+    """The same test, of tensors that are where the program knows them to be."""
+
+    def is_valid() -> bool:
+        regain(assigned)
+        return holds()
+
+    return is_valid
+
+
+def _from_outputs(tree: Any, outs: list[Out]) -> Callable[[tuple[Any, ...]], Any]:
+    """The function that makes what is returned from the outputs of a run."""
+    again = list(dict.fromkeys([x for x in outs if x.again]))  # one object in two places: made first, found behind
+    places = {x: len(outs) + i for i, x in enumerate(again)}
+    part = functools.partial(_part, places=places)
+    whole = _shared(tree, part) if _has_shared(tree) else part(tree)
+    if not again:
+        return whole
+    makers = [_part(x, {}) for x in again]
+    return lambda outputs: whole((*outputs, *[make(outputs) for make in makers]))
+
+
+def _part(x: Any, places: dict[Out, int]) -> Callable[[tuple[Any, ...]], Any]:
+    """The function that makes a part of what is returned; ``places`` are those of parts that are made already."""
+    if type(x) is Out:
+        return _leaf(x) if x not in places else operator.itemgetter(places[x])
+    if type(x) is Told:
+        return lambda _: x.now()
+    if type(x) is Whole:
+        return lambda _: x.held
+    if type(x) in (tuple, list):
+        parts = [_part(item, places) for item in x]
+        if type(x) is tuple:
+            return lambda outputs: tuple([part(outputs) for part in parts])
+        return lambda outputs: [part(outputs) for part in parts]
+    if type(x) is dict:
+        entries = [(key, _part(item, places)) for key, item in x.items()]
+        return lambda outputs: {key: part(outputs) for key, part in entries}
+    if isinstance(x, (tuple, list, dict)) or is_record(x):
+        return lambda outputs: mapped_all(lambda leaf: _part(leaf, places)(outputs), x)
+    return lambda _: x
+
+
+def _shared(tree: Any, part: Callable[[Any], Any]) -> Callable[[tuple[Any, ...]], Any]:
+    """The same where a container lies in two places, and does in what is returned."""
+    return lambda outputs: mapped_once(lambda x: part(x)(outputs), tree)
+
+
+def _leaf(x: Out) -> Callable[[tuple[Any, ...]], Any]:
+    place, number = x.place, x.number
+    if number is not None:
+        return lambda outputs: number(outputs[place])
+    return (lambda outputs: wrap(outputs[place])) if x.is_tensor else operator.itemgetter(place)
 
 
 def _has_shared(tree: Any) -> bool:

@@ -68,14 +68,14 @@ def noted(dropped: dict[Any, None], keys: list[Any]) -> None:
 
 def _drop(programs: dict[Any, list[Ready]], keys: set[Any], count: int) -> list[Any]:
     """Leave the ``count`` programs of these keys that were used last."""
-    found = sorted(((ready.used, key, ready) for key in keys for ready in programs[key]), key=lambda one: -one[0])
-    for _, key, ready in found[count:]:
+    by_use = sorted(((ready.used, key, ready) for key in keys for ready in programs[key]), key=lambda one: -one[0])
+    for _, key, ready in by_use[count:]:
         left = [other for other in programs[key] if other is not ready]  # a new list: a call may go over the old one
         if left:
             programs[key] = left
         else:
             del programs[key]
-    return [key for _, key, _ in found[count:]]
+    return [key for _, key, _ in by_use[count:]]
 
 
 def _kind(key: Any) -> Any:

@@ -40,7 +40,7 @@ def may_be_put_back(reach: Reach) -> bool:
 
 
 def counting(optimizers: list[Any]) -> list[Any]:
-    """Optimizers, their flat arrays, and schedules that are objects: what has counts that a step moves on."""
+    """Optimizers, their flat arrays, and schedules that are objects: the objects whose counts a step moves on."""
     rates = [group.get("lr") for optimizer in optimizers for group in optimizer.param_groups]
     flats = [flat for optimizer in optimizers for flat in itertools.chain.from_iterable(optimizer._flats)]
     return [*optimizers, *flats, *[rate for rate in rates if callable(rate) and hasattr(rate, "__dict__")]]

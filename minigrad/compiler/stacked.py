@@ -91,9 +91,9 @@ def _is_block(x: Any) -> bool:
 
 
 def _leaves(tree: Any) -> list[Any]:
-    found: list[Any] = []
-    mapped_all(found.append, tree, is_leaf=_is_block)
-    return found
+    leaves: list[Any] = []
+    mapped_all(leaves.append, tree, is_leaf=_is_block)
+    return leaves
 
 
 def _form(tree: Any) -> Any:

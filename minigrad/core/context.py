@@ -25,6 +25,7 @@ _mode: ContextVar[Any] = ContextVar("minigrad_mode", default=Node)
 #: Whoever keeps the leaf of a tensor while it is frozen, so that it gets the same one back; None: nobody does.
 keeping_leaves: ContextVar[Any] = ContextVar("minigrad_keeping_leaves", default=None)
 _again: ContextVar[bool] = ContextVar("minigrad_again", default=False)
+_own_reads: ContextVar[bool] = ContextVar("minigrad_own_reads", default=False)
 _default_dtype: list[np.dtype] = [np.dtype(np.float32)]
 
 #: What operations on tensors do here and now, besides computing: ``Node``, the usual, records them in a graph, None
@@ -33,6 +34,20 @@ mode: Callable[[], Any] = _mode.get
 
 #: Whether a function runs a second time here and now, for the gradient of a ``checkpoint``.
 is_again: Callable[[], bool] = _again.get
+
+
+#: Whether what is read of files and of the system here and now is no part of a step that is recorded.
+has_own_reads: Callable[[], bool] = _own_reads.get
+
+
+@contextmanager
+def own_reads() -> Iterator[None]:
+    """Inside, the package reads for itself: a library that an op needs, or the seed of its generator."""
+    token = _own_reads.set(True)
+    try:
+        yield
+    finally:
+        _own_reads.reset(token)
 
 
 def is_recording() -> bool:

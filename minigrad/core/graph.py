@@ -99,13 +99,12 @@ class Node:
         self.order: float = next_order()
 
 
-Lift = Callable[[Node, tuple[Any, ...], int], tuple[Any, ...]]
+Gradients = dict[Any, Any]
+Lift = Callable[[Node, tuple[Any, ...], int], tuple[Any, ...]] | None
 Nodes = set[Any] | None
 
 
-def walk(
-    seeds: dict[Any, Any], *, retain: bool, lift: Lift | None = None, wanted: Nodes = None, route: Nodes = None
-) -> dict[Any, Any]:
+def walk(seeds: Gradients, *, retain: bool, lift: Lift = None, wanted: Nodes = None, route: Nodes = None) -> Gradients:
     """Carry gradients from ``seeds`` (node: dL/dnode) down to the leaves.
 
     Nodes are visited in the reverse of the order in which they were made, from a heap: every use of
@@ -121,8 +120,7 @@ def walk(
     paths: dict[Any, Path] = {}  # what is reached of a pending node, where that is not everything
     while heap:
         node = heappop(heap)[1]
-        g = pending.pop(node)
-        path = paths.pop(node, None) if paths else None
+        g, path = pending.pop(node), paths.pop(node, None) if paths else None
         edges, flow = node.edges, node.op.flow
         if wanted is not None and node in wanted:
             gradients[node] = g.copy() if lift is None else g
@@ -149,10 +147,8 @@ def walk(
                 g = laid_out(g, saved)
             try:
                 gradient = formula(g, *saved) if path is None else formula_below(path, flow, formula, g, saved)
-                if gradient.shape != parent.shape:
-                    gradient = sum_to_shape(gradient, parent.shape)
-                if gradient.dtype is not parent.dtype:
-                    gradient = _cast(gradient, parent.dtype)
+                if gradient.shape != parent.shape or gradient.dtype is not parent.dtype:
+                    gradient = _fitted(gradient, parent)
                 if type(node) is not Node:
                     node.check_gradient(argument, gradient, g, saved, parent)
             except Exception as error:
@@ -164,9 +160,7 @@ def walk(
                 if paths and parent in paths:
                     join_paths(paths, parent, onward)
             elif totals is gradients:
-                gradients[parent] = gradient if lift is not None else _own(gradient, g, saved)
-                if node.op.rows is not None:
-                    _note_rows(node.op, parent, gradients[parent], saved)
+                gradients[parent] = gradient if lift is not None else _of_leaf(node.op, parent, gradient, g, saved)
             else:
                 pending[parent] = gradient
                 heappush(heap, (parent.order, parent))
@@ -247,12 +241,17 @@ def reroute(node: Node, others: dict[Any, Any]) -> None:
             value.lead_through(others)
 
 
+_HALF = np.dtype(np.float16)
+
+
 def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     """Undo broadcasting: sum ``g`` over the axes along which ``shape`` was stretched.
 
     Works on arrays and on Tensors. Raises ``ShapeError`` when ``shape`` does not broadcast to
     ``g.shape``: then the formula, not the caller, is wrong.
     """
+    if g.dtype is _HALF:  # which holds no whole number above 2048 but even ones: a sum of many ones stays there
+        return sum_to_shape(g.astype(np.float32), shape).astype(_HALF)
     extra = len(g.shape) - len(shape)
     if extra > 0 and type(g) is np.ndarray and g.shape[extra:] == shape:  # as most often: of a bias or weight
         return np.add.reduce(g, tuple(range(extra)))
@@ -270,11 +269,14 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     return np.reshape(np.sum(g, axis=stretched), shape)
 
 
-def _cast(gradient: Any, dtype: np.dtype) -> Any:
-    """The gradient in its argument's dtype. Of a real argument dL = Re(g dz): it moves along the real line."""
-    if gradient.dtype.kind == "c" and dtype.kind != "c":
-        gradient = np.real(gradient)
-    return gradient.astype(dtype)
+def _fitted(gradient: Any, parent: Any) -> Any:
+    """The gradient in an argument's shape and dtype. Of a real argument dL = Re(g dz): it moves along the real line."""
+    if gradient.shape != parent.shape:
+        gradient = sum_to_shape(gradient, parent.shape)
+    if gradient.dtype is parent.dtype:
+        return gradient
+    is_on_line = gradient.dtype.kind == "c" and parent.dtype.kind != "c"
+    return (np.real(gradient) if is_on_line else gradient).astype(parent.dtype)
 
 
 def uphill(g: Any) -> Any:
@@ -285,21 +287,22 @@ def uphill(g: Any) -> Any:
     return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
-def _own(gradient: Any, g: Any, saved: tuple[Any, ...]) -> Any:
-    """The gradient in memory that nobody else has, as a leaf's ``.grad`` is: a copy where a formula passed it on."""
+def _of_leaf(op: Any, leaf: Leaf, gradient: Any, g: Any, saved: tuple[Any, ...]) -> Any:
+    """The gradient in memory that nobody else has, as a leaf's ``.grad`` is: a copy where a formula passed it on.
+
+    Where few rows of it are not 0, the leaf notes them for the optimizers.
+    """
     if gradient is g or gradient.base is not None:
-        return gradient.copy()
-    for value in saved:  # not any(...): a generator would cost more than the comparison
-        if gradient is value:
-            return gradient.copy()
-    return gradient
-
-
-def _note_rows(op: Any, leaf: Leaf, gradient: Any, saved: tuple[Any, ...]) -> None:
-    """Note the few rows of a leaf's gradient that are not 0, for the optimizers."""
-    if type(gradient) is np.ndarray:
+        gradient = gradient.copy()
+    else:
+        for value in saved:  # not any(...): a generator would cost more than the comparison
+            if gradient is value:
+                gradient = gradient.copy()
+                break
+    if op.rows is not None and type(gradient) is np.ndarray:
         numbers = op.rows(*saved)
         leaf.rows = None if numbers is None else Rows(weakref.ref(gradient), numbers)
+    return gradient
 
 
 def _freed(node: Node) -> GraphError:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Interchange:
-    """What libraries ask of an array of which they know no more than the standard."""
+    """The methods by which other libraries read an array that they know only by the standard."""
 
     __slots__ = ()
 

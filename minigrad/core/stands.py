@@ -14,6 +14,26 @@ from minigrad.core.members import batched_in, batches_made
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def give_operators(
+    kind: type, binary: Callable[..., Any], in_place: Callable[..., Any], unary: Callable[..., Any]
+) -> None:
+    """Give a class Python's operators, but for those that it has, made of the functions of ``operator``.
+
+    ``binary(function, reflected)`` gives a method, ``in_place(function, anew)`` one that writes or makes a new value,
+    ``unary(function)`` one without another operand.
+    """
+    methods: dict[str, Any] = {}
+    for name in "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split():
+        function, plain = getattr(operator, name), name.rstrip("_")
+        methods |= {plain: binary(function, False), f"r{plain}": binary(function, True)}
+        methods[f"i{plain}"] = in_place(getattr(operator, f"i{plain}"), function)
+    methods |= {name: binary(getattr(operator, name), False) for name in "lt le gt ge eq ne".split()}
+    methods |= {name: unary(getattr(operator, name)) for name in "neg pos invert abs".split()}
+    for name, method in methods.items():
+        if f"__{name}__" not in vars(kind):
+            setattr(kind, f"__{name}__", method)
+
+
 class Stand:
     """The base of what may stand in an array's place inside a Tensor: the arrays that ``mg.compile`` records with.
 
@@ -79,7 +99,7 @@ class Stand:
 
 
 class NumberStand:
-    """The base of what stands for a number of Python's that a compiled function is called with."""
+    """The base of the stand-ins for Python numbers that a compiled function is called with."""
 
     __slots__ = ()
 
@@ -108,7 +128,7 @@ class NumberStand:
         raise NotImplementedError
 
     def recorded_bound(self, decide: Callable[[], Any]) -> Any:
-        """What ``decide`` finds, by decisions that are bounds of numbers."""
+        """The result of ``decide``, found by bounds of numbers."""
         raise NotImplementedError
 
 

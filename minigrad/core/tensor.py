@@ -320,7 +320,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
         if isinstance(self._node, Node):
-            what = instead("write x.detach() first")
+            what = instead("write x.copy() to keep the gradient, x.detach() to lose it")
             raise GraphError(f"a computed tensor cannot be copied together with its graph: {what}")
         if self._node is not None and isinstance(refusing(), differentiating):
             raise refusal(PICKLED)

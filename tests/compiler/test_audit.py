@@ -1,6 +1,5 @@
 """Programs audit themselves: at the replays 2, 4, 8 and so on a call runs both ways, and what stays is one result."""
 
-import decimal
 import itertools
 import sys
 import types
@@ -20,19 +19,20 @@ Y = np.array([0, 1, 1])
 
 
 def hidden():
-    """A number from where no walk over names can look."""
-    return decimal.getcontext().prec
+    """A number from where no walk over names looks: milliseconds until the interpreter takes another thread."""
+    return round(sys.getswitchinterval() * 1000)
 
 
 def hide(number):
-    decimal.getcontext().prec = number
+    sys.setswitchinterval(number / 1000)
 
 
 @pytest.fixture(autouse=True)
 def _hidden():
-    with decimal.localcontext() as context:
-        context.prec = 1
-        yield
+    before = sys.getswitchinterval()
+    hide(1)
+    yield
+    sys.setswitchinterval(before)
 
 
 def trained(kind=optim.Adam, **options):

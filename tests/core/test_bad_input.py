@@ -140,7 +140,7 @@ GRAPH = {
     ),
     "leaving the graph": (RuntimeError, lambda s: (s.x * 2).requires_grad_(False), ["x.detach()"]),
     ".grad of no leaf": (RuntimeError, lambda s: setattr(s.x * 2, "grad", 1.0), ["requires_grad=True"]),
-    "deepcopy": (RuntimeError, lambda s: copy.deepcopy(s.x * 2), ["x.detach()"]),
+    "deepcopy": (RuntimeError, lambda s: copy.deepcopy(s.x * 2), ["x.copy()", "x.detach()"]),
     "pickle": (RuntimeError, lambda s: pickle.dumps(s.x * 2), ["x.detach()"]),
     "grad of a constant": (RuntimeError, lambda s: mg.autograd.grad(s.x.sum(), [s.n]), ["input 0", "requires_grad"]),
     "grad of an unused input": (

@@ -23,8 +23,8 @@ _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 
 def key_of(args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, arrays: list[Any]) -> Any:
     """What the calls of one program have in common; the arrays are collected."""
-    given = _keyed(args, arrays) if args else None
-    return (given, _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
+    positional = _keyed(args, arrays) if args else None
+    return (positional, _keyed(kwargs, arrays) if kwargs else None, now, get_default_dtype())
 
 
 def _keyed(tree: Any, arrays: list[Any]) -> Any:
@@ -57,7 +57,7 @@ def _keyed(tree: Any, arrays: list[Any]) -> Any:
 
 
 class Same:
-    """An object as a key: only itself is equal to it. What it holds is watched, as that of any object is."""
+    """An object as a key: only itself is equal to it. Its contents are watched like those of any object."""
 
     __slots__ = ("held",)
 
@@ -121,7 +121,7 @@ def objects_of(tree: Any) -> list[Any]:
 
 
 def contents(tree: Any) -> Any:
-    """What arguments hold, at any depth, to be compared with what they hold after the step."""
+    """The contents of arguments, at any depth, to be compared with those after the step."""
     if isinstance(tree, Tensor):
         return (tree, tree._array, tree._node)
     if isinstance(tree, (tuple, list)):
@@ -135,16 +135,16 @@ def contents(tree: Any) -> Any:
 
 def check_unwritten(before: Any, arguments: Any) -> None:
     """Raise ``CompileError`` where the step has put something else into an argument than what it held before."""
-    found = _other(before, contents(arguments))
-    if isinstance(found, Tensor):
+    changed = _other(before, contents(arguments))
+    if isinstance(changed, Tensor):
         raise CompileError(
             "mg.compile: an argument requires a gradient from within the step on, and its .grad would be that of one "
             "call: write x = x.detach().requires_grad_(), and return x.grad"
         )
-    if found is not None:
+    if changed is not None:
         raise CompileError(
-            f"mg.compile: the step puts something into, or takes something out of, a {type(found).__name__} that it is "
-            "called with, and in later runs that would not happen: work on a copy of it (dict(x), list(x), "
+            f"mg.compile: the step puts something into, or takes something out of, a {type(changed).__name__} that it "
+            "is called with, and in later runs that would not happen: work on a copy of it (dict(x), list(x), "
             "copy.copy(x)), and return what is new"
         )
 
@@ -156,9 +156,9 @@ def _other(before: Any, after: Any) -> Any:
     if len(items) == len(others):
         for one, other in zip(items, others, strict=True):
             if type(one) is tuple and type(other) is tuple and one[0] is other[0]:
-                found = _other(one, other)
-                if found is not None:
-                    return found
+                difference = _other(one, other)
+                if difference is not None:
+                    return difference
             elif one is not other and not (type(one) is list and one == other):
                 return holder
         return None

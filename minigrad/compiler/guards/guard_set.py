@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.guards.holders import Members
 from minigrad.compiler.guards.python_state import are_of_one_kind, has_grown, is_number, is_sequence, like_of
 from minigrad.compiler.guards.read_tracking import LARGE
 from minigrad.core.away import has_gradient
@@ -133,7 +134,7 @@ class Guards:
             self.add(name, f"small {where}", place, key, None)
 
     def failing(self) -> Iterator[tuple[Test, Any]]:
-        """The tests of names that hold something else now, and what that is."""
+        """Each name that has another value now, with that value."""
         for test in self._tests.values():
             if not _holds(test):
                 try:
@@ -144,23 +145,23 @@ class Guards:
 
     def changing(self) -> dict[Any, Any]:
         """Where there is another number or array now, or a list that has grown: the places by their ids."""
-        found: dict[Any, Any] = {}
+        pairs_now: dict[Any, Any] = {}
         for test, now in self.failing():
             if test.kind in ("entry", "cell", "item") and are_of_one_kind(test.held, now):
-                found[(id(test.place), test.key)] = test.place
+                pairs_now[(id(test.place), test.key)] = test.place
             elif test.kind == "items" and has_grown(now, test.held):
-                found[id(now)] = now
+                pairs_now[id(now)] = now
             elif test.kind == "items" and is_sequence(now) and len(now) == len(test.held) < LARGE:
                 pairs = enumerate(zip(test.held, now, strict=True))
-                found |= {(id(now), i): now for i, (x, y) in pairs if x is not y and are_of_one_kind(x, y)}
-        return found
+                pairs_now |= {(id(now), i): now for i, (x, y) in pairs if x is not y and are_of_one_kind(x, y)}
+        return pairs_now
 
     @property
     def may_be_put_back(self) -> bool:
         """Whether ``put_back`` is all that there is to undo."""
         return all(
             test.kind == "cell"
-            or (test.kind == "entry" and isinstance(test.place, dict) and test.held is not _MISSING)
+            or (test.kind == "entry" and isinstance(test.place, (dict, Members)) and test.held is not _MISSING)
             or (test.kind == "items" and type(now) is list)
             for test, now in self.failing()
         )
@@ -170,7 +171,7 @@ class Guards:
         for test, now in list(self.failing()):
             if test.kind == "cell":
                 test.place.cell_contents = test.held
-            elif test.kind == "entry" and isinstance(test.place, dict) and test.held is not _MISSING:
+            elif test.kind == "entry" and isinstance(test.place, (dict, Members)) and test.held is not _MISSING:
                 test.place[test.key] = test.held
             elif test.kind == "items" and type(now) is list:
                 now[:] = test.held
@@ -189,8 +190,8 @@ class Guards:
     def changed(self, but: Collection[Any] = ()) -> str:
         """The first name that holds something else now, but for places by their ids; or ""."""
         tests = self._tests.values()
-        found = (test.name for test in tests if not _holds(test) and (id(test.place), test.key) not in but)
-        return next(found, "")
+        names = (test.name for test in tests if not _holds(test) and (id(test.place), test.key) not in but)
+        return next(names, "")
 
     def holding(
         self,
@@ -224,8 +225,8 @@ class Guards:
                 now, _, of = text.rpartition(" is ")
                 text = f"({text} or same_value({now}, {of}))"
             terms.append(text)
-        kept = [(array, array.tobytes, held) for array, held in watched]  # the arrays live as long as the test
-        terms += [f"{named(tobytes)}() == {named(held)}" for _, tobytes, held in kept]
+        saved = [(array, array.tobytes, bits) for array, bits in watched]  # the arrays live as long as the test
+        terms += [f"{named(tobytes)}() == {named(bits)}" for _, tobytes, bits in saved]
         if holds is not None:
             terms.append(f"{named(holds)}()")
         if tests[_WRITTEN:]:

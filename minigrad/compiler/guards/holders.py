@@ -7,6 +7,8 @@ so where it lies another tuple is put; afterwards the very tuple is there again.
 from __future__ import annotations
 
 import functools
+import weakref
+from collections.abc import Iterator
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
@@ -52,16 +54,36 @@ class Attributes:
 
 
 class Members:
-    """The attributes of a class."""
+    """The attributes of a class, as a dict that is written into by ``setattr``."""
+
+    __slots__ = ("__weakref__", "_kind", "get")
 
     def __init__(self, kind: type) -> None:
         self._kind = kind
+        self.get = vars(kind).get
 
     def __getitem__(self, name: str) -> Any:
         return vars(self._kind)[name]
 
     def __setitem__(self, name: str, x: Any) -> None:
         type.__setattr__(self._kind, name, x)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self._kind))
+
+    def __len__(self) -> int:
+        return len(vars(self._kind))
+
+
+_members: weakref.WeakValueDictionary[type, Members] = weakref.WeakValueDictionary()
+
+
+def members_of(kind: type) -> Members:
+    """The attributes of a class: one object, as long as somebody has it, so they are one place to all recordings."""
+    known = _members.get(kind)
+    if known is None:
+        known = _members[kind] = Members(kind)
+    return known
 
 
 class Static:

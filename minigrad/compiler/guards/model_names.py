@@ -9,7 +9,7 @@ from minigrad.nn.module import Module
 
 
 def named_by_models(seen: Iterable[Any], names: dict[int, str]) -> None:
-    """Give what the models among some objects hold the names that the models have for it, by id."""
+    """Name the members of the models among some objects as the models name them, by id."""
     modules = [x for x in seen if isinstance(x, Module) and x.parameters()]
     inside = {id(child) for module in modules for child in module.modules()[1:]}
     models = [module for module in modules if id(module) not in inside]

@@ -173,7 +173,7 @@ def content_of(x: Any) -> Callable[[], bytes] | None:
 
 
 def looked_up(x: Any) -> Callable[[], Any] | None:
-    """What gives the object that a variable of a context, or a weak reference, leads to now; or None."""
+    """A function that gives the present object of a context variable or weak reference; None for other objects."""
     if isinstance(x, weakref.ref):
         return x
     if isinstance(x, ContextVar):

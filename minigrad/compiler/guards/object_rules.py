@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import is_foreign, is_known, is_of_package, module_of
 from minigrad.compiler.guards.generator_proxies import is_stream
-from minigrad.compiler.guards.holders import Attributes, Bound, Static, holders_of
+from minigrad.compiler.guards.holders import Attributes, Bound, Static, holders_of, members_of
 from minigrad.compiler.guards.object_kinds import (
     content_of,
     is_constant,
@@ -55,7 +55,7 @@ def at(reach: Reach, x: Any, name: str) -> None:
     if look is not None:
         look(reach, x, name)
         return
-    probe, content, found = source_of(x), content_of(x), looked_up(x)
+    probe, content, look_up = source_of(x), content_of(x), looked_up(x)
     if "function_or_method" in type(x).__name__:  # of Cython
         reach.look(getattr(x, "__self__", None), name)
         return
@@ -67,13 +67,13 @@ def at(reach: Reach, x: Any, name: str) -> None:
             return
     elif content is not None:
         reach.guards.add(name, "content", content, id(x), content())
-    elif found is not None:
-        held = found()
-        reach.guards.add(name, "result", found, id(x), held)
-        if found is x and not (held is None or is_constant(held) or isinstance(held, type)):
-            reach.weak.append((held, name))  # something else must keep it alive, since a program would
+    elif look_up is not None:
+        now = look_up()
+        reach.guards.add(name, "result", look_up, id(x), now)
+        if look_up is x and not (now is None or is_constant(now) or isinstance(now, type)):
+            reach.weak.append((now, name))  # something else must keep it alive, since a program would
         else:
-            reach.look(held, name)
+            reach.look(now, name)
     elif is_used_up(x):
         reach.refuse(
             f"the step may take the next item from {name or 'an argument'}, a {type(x).__name__}, which a program "
@@ -91,12 +91,12 @@ def at(reach: Reach, x: Any, name: str) -> None:
 
 def entry(reach: Reach, place: Any, key: Any, name: str, missing: bool = False) -> None:
     """An attribute, a global or an item by its key."""
-    held = place.get(key, ...)
+    value = place.get(key, ...)
     inner = f"{name}.{key}" if name else str(key)
-    if held is ... and not missing:
+    if value is ... and not missing:
         return
-    if not reach.compare(inner, "entry", place, key, held) and held is not ...:
-        reach.look(held, inner, reach.holder_of(place), key)
+    if not reach.compare(inner, "entry", place, key, value) and value is not ...:
+        reach.look(value, inner, reach.holder_of(place), key)
 
 
 def outward(reach: Reach, x: Any, name: str) -> None:
@@ -118,8 +118,8 @@ def is_data(x: Any) -> bool:
 
 def _tensor(reach: Reach, x: Tensor, name: str) -> None:
     reach.tensors.append(x)
-    if isinstance(x, (Parameter, Buffer)) and isinstance(x._array, np.generic):
-        x._array = np.asarray(x._array)  # a counter that the step writes to is one array from here on
+    if isinstance(x._array, np.generic) and (isinstance(x, Buffer) or isinstance(x._node, Leaf)):
+        x._array = np.asarray(x._array)  # a counter or weight that the step writes to is one array from here on
     if type(x._array) is np.ndarray:
         reach.names.setdefault(id(x._array), name)
         reach.arrays.append((name, x._array))
@@ -165,13 +165,14 @@ def _mapping(reach: Reach, x: Any, name: str) -> None:
     for key in list(x):
         inner = f"{name}.{key}" if name else str(key)
         if plain:
-            if reach.compare(inner, "entry", x, key, x[key]) or key == "__builtins__":  # of a namespace of exec's
+            is_of_exec = type(key) is str and key == "__builtins__"  # of its namespace; a tensor is equal by elements
+            if reach.compare(inner, "entry", x, key, x[key]) or is_of_exec:
                 continue
             reach.look(x[key], inner, x if type(x) in _DICTS else None, key)
         else:  # its own get may do something else
-            held = dict.__getitem__(x, key)
-            reach.guards.add(inner, "got", functools.partial(dict.get, x), key, held)
-            reach.look(held, inner)
+            item = dict.__getitem__(x, key)
+            reach.guards.add(inner, "got", functools.partial(dict.get, x), key, item)
+            reach.look(item, inner)
         reach.look(key, inner)
     if hasattr(x, "default_factory"):
         reach.guards.add(f"{name}.default_factory", "attribute", x, "default_factory", x.default_factory)
@@ -211,11 +212,11 @@ def what_was_read(reach: Reach, reads: read_tracking.Reads) -> None:
             reach.look(item, name)
     if reads.size is not None:
         reach.guards.add(name, "size", x, None, reads.size)
-    for key, held in reads.keys.items():
+    for key, value in reads.keys.items():
         kind = "entry" if isinstance(x, dict) else "item" if isinstance(x, list) else "member"
-        reach.guards.add(f"{name}[{key!r}]", kind, x, key, held)
-        if held is not ...:
-            reach.look(held, f"{name}[{key!r}]")
+        reach.guards.add(f"{name}[{key!r}]", kind, x, key, value)
+        if value is not ...:
+            reach.look(value, f"{name}[{key!r}]")
 
 
 # -- functions and classes ------------------------------------------------------------------------
@@ -257,7 +258,7 @@ def _class(reach: Reach, kind: type) -> None:
     fixed = {key for base in kind.__mro__ if is_of_package(module_of(base)) or is_foreign(base) for key in vars(base)}
     anew = _RUN_ANEW if issubclass(kind, Optimizer) else frozenset()
     for base in kind.__mro__:
-        members = reach.members(base)
+        members = members_of(base)
 
         def counts(key: str, members: Any = members) -> bool:
             """What Python or a library calls by a name of its own."""
@@ -290,14 +291,14 @@ def _type(reach: Reach, x: type, _: str) -> None:
 def _optimizer(reach: Reach, x: Optimizer, name: str) -> None:
     reach.optimizers.append(x)
     for group in x.param_groups:
-        for key, held in list(group.items()):
+        for key, value in list(group.items()):
             inner = f"{name}.param_groups.{key}"
             if key not in _RATES:
-                if is_number(held):
-                    reach.compare(inner, "entry", group, key, held)
+                if is_number(value):
+                    reach.compare(inner, "entry", group, key, value)
                     continue
-                reach.guards.add(inner, "entry", group, key, held)
-                reach.look(held, inner)
+                reach.guards.add(inner, "entry", group, key, value)
+                reach.look(value, inner)
         reach.guards.size(f"{name}.param_groups", group)
     reach.guards.add(f"{name}._flats", "entry", vars(x), "_flats", x._flats)
     if not is_of_package(module_of(type(x))):
@@ -330,22 +331,22 @@ def _object(reach: Reach, x: Any, name: str) -> None:
 
 
 def _slots_of(kind: type) -> list[str]:
-    found: list[str] = []
+    own_names: list[str] = []
     for base in kind.__mro__:
         slots = [] if is_of_package(module_of(base)) else vars(base).get("__slots__", ())
         for key in [slots] if isinstance(slots, str) else slots:
             if key not in ("__dict__", "__weakref__"):
                 private = key.startswith("__") and not key.endswith("__")
-                found.append(f"_{base.__name__.lstrip('_')}{key}" if private else key)
-    return found
+                own_names.append(f"_{base.__name__.lstrip('_')}{key}" if private else key)
+    return own_names
 
 
 def _attributes(reach: Reach, x: Any, name: str) -> None:
     for key in _slots_of(type(x)):
-        held = getattr(x, key, ...)
-        reach.guards.add(f"{name}.{key}", "attribute", x, key, held)
-        if held is not ...:
-            reach.look(held, f"{name}.{key}", Attributes(x), key)
+        value = getattr(x, key, ...)
+        reach.guards.add(f"{name}.{key}", "attribute", x, key, value)
+        if value is not ...:
+            reach.look(value, f"{name}.{key}", Attributes(x), key)
     if not hasattr(x, "__dict__"):
         return
     own = vars(x)

@@ -6,10 +6,15 @@ Functions of files have others in their places while a step is recorded: see ``o
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
+import threading
 from collections.abc import Callable
-from types import BuiltinFunctionType
+from types import CodeType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -37,11 +42,61 @@ def _folder() -> str:
         return ""
 
 
-#: What a process has one of: the names that ask for it, and what tells it before each replay.
-_OF_PROCESS: dict[str, tuple[frozenset[str], Callable[[], Any]]] = {
+def _decimal() -> Any:
+    """The context of decimal arithmetic, if the module is imported."""
+    module = sys.modules.get("decimal")
+    return module and repr(module.getcontext())
+
+
+def _locale() -> Any:
+    """The locale of this process, if the module is imported."""
+    module = sys.modules.get("locale")
+    return module and module.setlocale(module.LC_ALL)
+
+
+def _levels() -> Any:
+    """The levels of all loggers, if the module is imported."""
+    module = sys.modules.get("logging")
+    if module is None:
+        return None
+    manager = module.root.manager
+    own = [(name, x.level) for name, x in list(manager.loggerDict.items()) if isinstance(x, module.Logger)]
+    return manager.disable, module.root.level, own
+
+
+def _thread() -> tuple[int, str]:
+    """The number and the name of this thread."""
+    return threading.get_ident(), threading.current_thread().name
+
+
+#: What a process or thread has one of: the names that ask for it, and what tells it before each replay.
+_SETTINGS: dict[str, tuple[frozenset[str], Callable[[], Any]]] = {
     "the current folder": (frozenset("getcwd getcwdb abspath realpath absolute resolve cwd".split()), _folder),
     "the number of the process": (frozenset({"getpid"}), os.getpid),
+    "this thread": (frozenset("current_thread get_ident get_native_id".split()), _thread),
+    "the number of threads": (frozenset({"active_count"}), threading.active_count),
+    "NumPy's treatment of errors": (frozenset("geterr seterr".split()), np.geterr),
+    "NumPy's function for errors": (frozenset("geterrcall seterrcall".split()), np.geterrcall),
+    "NumPy's options of printing": (
+        frozenset("get_printoptions set_printoptions array2string array_repr array_str".split()),
+        np.get_printoptions,
+    ),
+    "the context of decimal": (frozenset("getcontext localcontext Decimal Context".split()), _decimal),
+    "NumPy's size of buffers": (frozenset("getbufsize setbufsize".split()), np.getbufsize),
+    "levels of loggers": (frozenset("getLogger getEffectiveLevel isEnabledFor".split()), _levels),
+    "the limit of digits": (frozenset({"get_int_max_str_digits"}), sys.get_int_max_str_digits),
+    "the locale": (frozenset("setlocale getlocale localeconv format_string currency atof".split()), _locale),
+    "whether garbage is collected": (frozenset({"isenabled"}), gc.isenabled),
+    "the limit of recursion": (frozenset({"getrecursionlimit"}), sys.getrecursionlimit),
 }
+
+#: All of these names.
+OF_PROCESS = frozenset().union(*[names for names, _ in _SETTINGS.values()])
+
+
+def asked_by(code: CodeType) -> frozenset[str]:
+    """What a function of a library asks for by name, or gives by its own name, whatever a step calls it."""
+    return OF_ENVIRONMENT & set(code.co_names) | OF_PROCESS & {code.co_name}
 
 
 def refuse_changing(reach: Reach, x: Any) -> None:
@@ -53,15 +108,14 @@ def refuse_changing(reach: Reach, x: Any) -> None:
             "call it outside, and pass what the step needs as an argument",
             frozenset({x.__name__}),
         )
-    if isinstance(x, BuiltinFunctionType):  # by whatever name
-        reach.mentioned |= {x.__name__} & frozenset().union(*[names for names, _ in _OF_PROCESS.values()])
+    reach.mentioned |= OF_PROCESS & {x.__name__}  # by whatever name
 
 
 def watch(reach: Reach) -> None:
     """Compare what code in reach asks for by name."""
     if reach.mentioned & OF_ENVIRONMENT:
         reach.look(os.environ, "os.environ")
-    for name, (names, ask) in _OF_PROCESS.items():
+    for name, (names, ask) in _SETTINGS.items():
         if reach.mentioned & names and reach.is_new(ask):
             reach.guards.add(name, "content", ask, None, ask())
 

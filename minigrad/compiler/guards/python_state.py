@@ -34,7 +34,7 @@ class Held:
         self.name, self.place, self.key = name, place, key
 
     def get(self) -> Any:
-        """What is there, or something else that is no number."""
+        """The value in the place, or an object that is no number where it was deleted."""
         try:
             if self.key is None:
                 return self.place.cell_contents

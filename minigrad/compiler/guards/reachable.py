@@ -58,7 +58,7 @@ _LOOKED_INTO = frozenset({"os", "random", "time", "datetime", "io", "numpy.rando
 
 
 class Reach:
-    """What ``function`` can reach now, also by way of objects that it is given as arguments."""
+    """All that ``function`` can reach now, by its names and by the objects among its arguments."""
 
     def __init__(
         self,
@@ -92,8 +92,6 @@ class Reach:
         self.holders: dict[
             int, list[tuple[Any, Any]]
         ] = {}  # of tuples, arrays, functions: (what has them, under which key)
-        self._members: dict[int, Any] = {}  # of classes, by id
-        self._owners: dict[int, type] = {}  # the classes, by the ids of these
         for x in (function, *given):
             self.look(x, "")
         self.go_on()
@@ -145,8 +143,10 @@ class Reach:
                 object_rules.outward(self, x, name)
             elif named_by(x):
                 self.mentioned |= named_by(x)
-            elif isinstance(x, BuiltinFunctionType):
+            elif isinstance(x, (BuiltinFunctionType, type)):
                 outside.refuse_changing(self, x)
+            else:
+                self.mentioned |= outside.OF_PROCESS & {type(x).__name__}  # numbers of decimal
             return
         self._seen[id(x)] = x
         if isinstance(x, type):
@@ -228,17 +228,9 @@ class Reach:
         """Whether code in reach may make objects of a class."""
         return id(kind) in self._seen or bool(self.mentioned & {"__class__", "type"})
 
-    def members(self, kind: type) -> Any:
-        """The attributes of a class: one view of them, however often one asks."""
-        held = self._members.setdefault(id(kind), vars(kind))
-        self._owners[id(held)] = kind
-        return held
-
     def holder_of(self, place: Any) -> Any:
-        """Where something else can be put in the place of an entry: a dict, or the class whose attributes they are."""
-        if type(place) is dict:
-            return place
-        return Members(self._owners[id(place)]) if id(place) in self._owners else None
+        """Where something else can be put in the place of an entry: a dict, or the attributes of a class."""
+        return place if type(place) in (dict, Members) else None
 
     def refuse(self, what: str, rewrite: str, names: frozenset[str] = frozenset()) -> NoReturn:
         """Raise ``CompileError``, with the line that mentions one of ``names``."""
@@ -252,12 +244,12 @@ class Reach:
     # -- functions ----------------------------------------------------------------------------
 
     def function(self, function: FunctionType, name: str) -> None:
-        """What a function is made of, and what it reads."""
+        """Look at the code of a function, its defaults and the names that it reads."""
         code, label = function.__code__, function.__name__
         cells = list(zip(code.co_freevars, function.__closure__ or (), strict=True))
         attributes = vars(function)
         if is_library(code.co_filename):
-            self.mentioned |= outside.OF_ENVIRONMENT & set(code.co_names)  # os.getenv, by whatever name
+            self.mentioned |= outside.asked_by(code)  # os.getenv, by whatever name
             self._library(function, cells, attributes, name)
             return
         for part in ("__code__", "__defaults__", "__kwdefaults__"):
@@ -273,13 +265,13 @@ class Reach:
         for key in globals_in(code):
             object_rules.entry(self, function.__globals__, key, "", missing=True)
             if key not in function.__globals__ and hasattr(builtins, key):
-                if callable(held := getattr(builtins, key)):
-                    self.guards.add(key, "entry", vars(builtins), key, held)
-                self.look(held, key)
+                if callable(value := getattr(builtins, key)):
+                    self.guards.add(key, "entry", vars(builtins), key, value)
+                self.look(value, key)
         inside = {key: cell.cell_contents for key, cell in cells if not is_empty(cell)}
         names = {**vars(builtins), **function.__globals__, **inside}
         said = [(names.get(key), attribute) for key, attribute in spoken_in(code)]
-        self.speaks = self.speaks or any(_says(held, attribute) for held, attribute in said)
+        self.speaks = self.speaks or any(_says(value, attribute) for value, attribute in said)
         # sys.modules["settings"]; a module that is merely called as something else here is no matter
         named = names_in(code) & sys.modules.keys() if names_in(code) & _BY_NAME else set()
         for key, attribute in sorted(loaded_from(code)):
@@ -299,18 +291,18 @@ class Reach:
             token = abc.get_cache_token
             self.guards.add("what is registered with a class", "content", token, None, token())
         if {"eval", "exec", "globals"} & set(globals_in(code)):  # any name may be meant
-            for key, held in list(function.__globals__.items()):
-                if isinstance(held, (int, float, str)):
-                    self.guards.add(key, "entry", function.__globals__, key, held)
+            for key, value in list(function.__globals__.items()):
+                if isinstance(value, (int, float, str)):
+                    self.guards.add(key, "entry", function.__globals__, key, value)
 
     def _of_library(self, module: Any, attribute: str) -> None:
         """What is read of a library's module directly, ``np.exp``: somebody may put another function there."""
         if isinstance(module, ModuleType) and is_in_library(module) and attribute in vars(module):
-            held, name = vars(module)[attribute], f"{module.__name__}.{attribute}"
-            self.guards.add(name, "entry", vars(module), attribute, held)
-            own = isinstance(held, FunctionType) and not is_library(held.__code__.co_filename)
-            if own or isinstance(held, (list, dict, set)):
-                self.look(held, name)
+            value, name = vars(module)[attribute], f"{module.__name__}.{attribute}"
+            self.guards.add(name, "entry", vars(module), attribute, value)
+            own = isinstance(value, FunctionType) and not is_library(value.__code__.co_filename)
+            if own or isinstance(value, (list, dict, set)):
+                self.look(value, name)
 
     def _library(self, function: FunctionType, cells: Any, attributes: dict[str, Any], name: str) -> None:
         """Of a library's function: what it wraps, and an op's own formulas. What its code reads is its own."""
@@ -329,12 +321,12 @@ class Reach:
     def _cells(self, cells: Iterable[tuple[str, Any]]) -> None:
         for name, cell in cells:
             try:
-                held = cell.cell_contents
+                content = cell.cell_contents
             except ValueError:  # a name that has no value yet
                 self.guards.add(name, "empty", cell, None, True)
                 continue
-            if not self.compare(name, "cell", cell, None, held):
-                self.look(held, name.removeprefix("."), cell)
+            if not self.compare(name, "cell", cell, None, content):
+                self.look(content, name.removeprefix("."), cell)
 
     # -- modules ------------------------------------------------------------------------------
 
@@ -367,8 +359,8 @@ class Reach:
     @property
     def functions(self) -> list[FunctionType]:
         """Those that are no library's."""
-        found = [x for x in self._seen.values() if isinstance(x, FunctionType)]
-        return [function for function in found if not is_library(function.__code__.co_filename)]
+        plain = [x for x in self._seen.values() if isinstance(x, FunctionType)]
+        return [function for function in plain if not is_library(function.__code__.co_filename)]
 
     def outside(self, x: Any) -> Any:
         """A container from outside of the step as a ``Whole``, what stood for something as this; else ``x``."""
@@ -381,8 +373,8 @@ class Reach:
     @property
     def streams(self) -> list[Any]:
         """What the step may draw from by itself."""
-        found = [reads.original for reads in self.drawn_from.values()]
-        return [getattr(x, "__self__", x) for x in found]
+        sources = [reads.original for reads in self.drawn_from.values()]
+        return [getattr(x, "__self__", x) for x in sources]
 
 
 def _says(held: Any, attribute: str) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from minigrad.core.stands import NumberStand
@@ -23,13 +24,13 @@ _NOTHING = object()
 class Reads:
     """What is read of one container."""
 
-    def __init__(self, name: str, original: Any) -> None:
+    def __init__(self, name: str, original: Any, holders: Iterable[tuple[Any, Any]] = ()) -> None:
         self.name, self.original = name, original
         self.keys: dict[Any, Any] = {}  # with what was there, or ...
         self.size: int | None = None
         self.whole: list[Any] | None = None
         self.values: list[Any] | None = None
-        self.holders: list[tuple[Any, Any]] = []  # (what holds it, under which key)
+        self.holders = [*holders]  # (what holds it, under which key)
         self.appended = 0  # items, at the end
 
     @property
@@ -43,10 +44,10 @@ class Reads:
             if key in self.keys:
                 return
             if isinstance(self.original, (dict, list)):
-                held = self.original.get(key, ...) if isinstance(self.original, dict) else self.original[key]
+                item = self.original.get(key, ...) if isinstance(self.original, dict) else self.original[key]
             else:
-                held = key in self.original
-            self.keys[key] = held
+                item = key in self.original
+            self.keys[key] = item
             if self.appended:
                 self.note_all()  # which are its own now
         except (TypeError, IndexError):  # not hashable, or not there
@@ -67,9 +68,9 @@ class Reads:
 def spy(reads: Reads) -> Any:
     """What stands in a container's place while a step is recorded."""
     kind = next(kind for kind in _KINDS if isinstance(reads.original, kind.__mro__[1]))
-    made = kind(reads.original)
-    made.reads = reads
-    return made
+    stand = kind(reads.original)
+    stand.reads = reads
+    return stand
 
 
 def _by_key(name: str) -> Callable[..., Any]:
@@ -138,17 +139,17 @@ def _reduced(self: Any, _: Any) -> Any:
 
 def _methods(base: type, by_key: str, writes: str) -> dict[str, Any]:
     """The methods of a class that notes: those by key, those that write, and all others, which may see everything."""
-    made: dict[str, Any] = {"__len__": _length, "__reduce_ex__": _reduced, "__hash__": None}
-    made |= {name: _by_key(name) for name in by_key.split()}
-    made |= {name: _write(name) for name in writes.split()}
+    methods: dict[str, Any] = {"__len__": _length, "__reduce_ex__": _reduced, "__hash__": None}
+    methods |= {name: _by_key(name) for name in by_key.split()}
+    methods |= {name: _write(name) for name in writes.split()}
     untouched = set(
         """
         __new__ __init__ __getattribute__ __setattr__ __delattr__ __class__ __doc__ __init_subclass__ __subclasshook__
         __class_getitem__ __sizeof__ __dir__ __getstate__ fromkeys __reduce__
         """.split()
     )
-    others = set(dir(base)) - untouched - set(made)
-    return made | {name: _whole(name) for name in others if callable(getattr(base, name))}
+    others = set(dir(base)) - untouched - set(methods)
+    return methods | {name: _whole(name) for name in others if callable(getattr(base, name))}
 
 
 def _reflected(base: type, name: str) -> Callable[..., Any]:
@@ -234,8 +235,8 @@ _kept: dict[int, weakref.ref[Any]] = {}
 
 def is_kept(x: Any) -> bool:
     """Whether something still holds what stood for ``x``."""
-    found = _kept[id(x)]() if id(x) in _kept else None
-    return found is not None and found.reads.original is x
+    container = _kept[id(x)]() if id(x) in _kept else None
+    return container is not None and container.reads.original is x
 
 
 def note_kept(reads: Reads, stand: weakref.ref[Any]) -> None:
@@ -245,8 +246,19 @@ def note_kept(reads: Reads, stand: weakref.ref[Any]) -> None:
         reads.note_all()
 
 
-def exchange(reads: Reads, before: Any, after: Any) -> None:
-    """Let all that holds one object hold another in its place."""
+@contextmanager
+def standing(stands: Sequence[tuple[Reads, Any]]) -> Iterator[None]:
+    """Inside, all that holds an object holds what stands for it, afterwards the object again."""
+    try:
+        for reads, stand in stands:
+            _exchange(reads, reads.original, stand)
+        yield
+    finally:
+        for reads, stand in stands:
+            _exchange(reads, stand, reads.original)
+
+
+def _exchange(reads: Reads, before: Any, after: Any) -> None:
     for place, key in reads.holders:
         try:
             if key is None:

@@ -55,7 +55,7 @@ class Memory:
 
 
 def identity(array: np.ndarray) -> tuple[Any, ...]:
-    """What two arrays have in common that are the same elements in the same order."""
+    """A key that is equal for arrays of the same elements in the same order."""
     return address_of(array), array.shape, array.strides, array.dtype
 
 

@@ -54,10 +54,10 @@ def planned(calls: list[Call], program: Program) -> Plan:
             plan.fixed[result] = call.run(plan.fixed.__getitem__)  # a view of what stays in its place
             continue
         if isinstance(call.function, Group) or (len(call.results) > 1 and getattr(call.function, "takes_out", False)):
-            for made in call.results:
-                if made.is_array and made not in escaping and is_dense(made):
-                    places[made] = free.hold(_claimed(free, plan, made))
-                    plan.fixed[made] = laid(places[made], made)
+            for outcome in call.results:
+                if outcome.is_array and outcome not in escaping and is_dense(outcome):
+                    places[outcome] = free.hold(_claimed(free, plan, outcome))
+                    plan.fixed[outcome] = laid(places[outcome], outcome)
         elif low.takes_out and result is not None and result not in escaping and is_dense(result):
             place = _taken_over(call, low, result, i, last, places)
             if place is None:

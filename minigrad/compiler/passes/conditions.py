@@ -125,7 +125,7 @@ def has_effect(call: Call) -> bool:
 
 
 class _Places:
-    """What calls that move have made, read and written: all of them together, so that each call is looked at once."""
+    """The values that moving calls have made, read and written, in three sets, so that each call is looked at once."""
 
     def __init__(self) -> None:
         self._of: dict[bool, tuple[set[Value], set[Value], set[Value]]] = {}  # of steps of optimizers, and of the rest

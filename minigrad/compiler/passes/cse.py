@@ -40,7 +40,7 @@ def without_repetition(calls: list[Call], program: Program) -> list[Call]:
 
 
 def _key(call: Call) -> Any:
-    """What two calls have in common that give the same, or None where it cannot be told."""
+    """A key that is equal for calls with equal results, or None where that cannot be told."""
     unknown: list[Any] = []
 
     def leaf(x: Any) -> Any:

@@ -39,7 +39,7 @@ class Part(NamedTuple):
 
 
 class Form:
-    """What comes in, what is written, where the views are."""
+    """The inputs of a program, the memory that it writes, and the places of its views."""
 
     def __init__(self) -> None:
         self.constants: dict[Value, np.ndarray] = {}

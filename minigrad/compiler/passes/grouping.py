@@ -203,7 +203,7 @@ class Detours:
         return reached
 
     def _put_before(self, group: Any, waits: set[Any]) -> None:
-        """Rank what the group is to wait for before it, and before what waits for the group."""
+        """Rank the calls that the group is to wait for before it, and before those that wait for the group."""
         before = self._back(waits, self._rank[group])
         if not before:
             return
@@ -249,7 +249,7 @@ def _in_order(calls: list[Call], needs: list[set[int]], belongs: dict[int, Group
 
 
 def _find_borders(order: list[Any], program: Program, memory: Memory) -> None:
-    """What each group reads from outside, and which of its results are seen outside."""
+    """The inputs of each group, and its results that are seen outside."""
     groups = [item for item in order if isinstance(item, Group)]
     owner = {member.target: group for group in groups for member in group.members if member.call.results}
     seen = set(values_in(program.outputs)) | {value for _, value in program.gradients}

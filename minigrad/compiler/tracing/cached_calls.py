@@ -76,6 +76,4 @@ def cached(reach: Reach) -> Iterator[tuple[Reads, Any]]:
     for x in reach.seen():
         if isinstance(x, functools._lru_cache_wrapper) and id(x) in reach.holders:
             name = getattr(x, "__name__", "a cached function")
-            reads = Reads(name, x)
-            reads.holders += reach.holders[id(x)]
-            yield reads, Cached(x, name, reach)
+            yield Reads(name, x, reach.holders[id(x)]), Cached(x, name, reach)

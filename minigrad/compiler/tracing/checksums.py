@@ -38,7 +38,7 @@ class Memory:
                 )
 
     def refresh(self, written: np.ndarray) -> None:
-        """Take what an array holds now, after a write that is recorded."""
+        """Note the content of an array after a write that is recorded."""
         for key, (array, _, name) in self._sums.items():
             if np.may_share_memory(array, written):
                 self._sums[key] = (array, checksum(array), name)

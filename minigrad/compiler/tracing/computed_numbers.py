@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad.compiler.guards.python_state import SMALL, Steps
 from minigrad.compiler.program import RESULT, Call
+from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import COMPUTED, Number
 from minigrad.compiler.tracing.recorded_array import LEAVING, number_of
 from minigrad.errors import CompileError
@@ -23,6 +24,15 @@ def item(recording: Any, x: Any, bound: int = SMALL) -> Number:
     value = recording.program.new(RESULT, real)
     recording.note(Call(number_of, (x.value,), {}, [value], []))
     return Number(recording, real, value, frozenset([COMPUTED]), bound)
+
+
+def told(recording: Any, optimizer: Any, name: str, number: Any) -> Any:
+    """A count of an optimizer that the step reads by itself."""
+    if recording.in_update:  # by the optimizer itself
+        return number
+    return (
+        iterations(recording, optimizer, number) if name == "iterations" else Told(recording, optimizer, name, number)
+    )
 
 
 def iterations(recording: Any, optimizer: Any, number: int) -> Any:

@@ -10,23 +10,12 @@ from minigrad.compiler.program import RATE, RESULT, Call, Host
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
-from minigrad.core.stands import NumberStand, shown
+from minigrad.core.stands import NumberStand
 from minigrad.core.tensor import Tensor
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
 from minigrad.optim.flat import mark_written
 from minigrad.optim.optimizer import Optimizer, Work
-
-
-def assign(recording: Any, tensor: Tensor, new: Any) -> None:
-    """``p.data = new`` inside the step: as what ``p.data *= 0.9`` ends with it is recorded, else refused."""
-    if not isinstance(new, Recorded) or new.array is not shown(tensor._array):
-        raise CompileError(
-            f"mg.compile: other data is assigned to a tensor in the step:\n  {user_line()}\nwrite into it, "
-            "p.data[...] = x, or assign outside the compiled function"
-        )
-    if isinstance(tensor._node, Leaf):
-        write_leaves(recording, [tensor._node])
 
 
 def write_leaves(recording: Any, leaves: list[Leaf]) -> None:
@@ -160,7 +149,7 @@ def _check_rates(optimizer: Optimizer, given_rates: list[Any]) -> None:
             f"mg.compile: {type(optimizer).__name__}.update reads iterations, which changes from step to step: put "
             "what depends on it into rates(self, group), which update gets as lr"
         )
-    if any(isinstance(rate, NumberStand) for given in given_rates for rate in _numbers(given)):
+    if any(isinstance(rate, NumberStand) for several in given_rates for rate in _numbers(several)):
         raise CompileError(
             f"mg.compile: a rate of {type(optimizer).__name__} is set in the step, or worked out by its schedule, "
             f"from a number that changes from call to call:\n  {user_line()}\nwrite a schedule of "
@@ -170,10 +159,10 @@ def _check_rates(optimizer: Optimizer, given_rates: list[Any]) -> None:
 
 def rates_of(optimizer: Optimizer, work: Work) -> tuple[float, ...]:
     """The numbers that an optimizer works out for its next step, of all that it updates."""
-    found: list[float] = []
+    numbers: list[float] = []
     for number, flat, _, _ in work:
-        found += _numbers(optimizer.rates_of(number, flat))
-    return tuple(found)
+        numbers += _numbers(optimizer.rates_of(number, flat))
+    return tuple(numbers)
 
 
 def _numbers(rates: Any) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.passes.conditions import conditions_first
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program
+from minigrad.compiler.tracing import assigned_data
 from minigrad.compiler.tracing.copied_parts import check_parts
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number
@@ -33,11 +34,12 @@ def finished(recording: Any, result: Any) -> tuple[Program, Any]:
         return _finished(recording, result)
     except Exception:
         settle(effects)
+        assigned_data.leave(recording)
         raise
 
 
 def settle(effects: list[tuple[Any, Any]]) -> None:
-    """Put real things where a step has put recorded ones, of which no program is made."""
+    """Put plain arrays and tensors in the places of recorded ones, after a run that gives no program."""
     for place, item in effects:
         place.settle(refilled(item, mapped_once(unrecorded, item)))
 
@@ -62,7 +64,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
 
     places, items = [place for place, _ in recording.effects], [x for _, x in recording.effects]
     recording.effects.clear()
-    given = items
+    outputs = items
     program.effects = places
     recording.graphs = [place for place, x in zip(places, items, strict=True) if any(map(_has_graph, flat(x)))]
     result = [result, items] if places else result
@@ -73,6 +75,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     _settle_leaves(recording, program)
     result = mapped_once(own, result)
     program.outputs = mapped_once(lambda x: _output(recording, x), result)
+    assigned_data.settle(recording)
     check_parts(recording.parts, program)
     _note_gradients(recording, program)
     _note_what_stays(recording, program)
@@ -82,7 +85,7 @@ def _finished(recording: Any, result: Any) -> tuple[Program, Any]:
     result = mapped_once(unrecorded, result)
     if places:
         result, items = result
-        for place, item, before in zip(places, items, given, strict=True):
+        for place, item, before in zip(places, items, outputs, strict=True):
             place.settle(refilled(before, item))
     return program, result
 
@@ -163,10 +166,10 @@ def _note_gradients(recording: Any, program: Program) -> None:
 
 def _note_what_stays(recording: Any, program: Program) -> None:
     """Note the tensors that must stay as they are for the program, and the arrays whose contents it may hold."""
-    held = [value.origin for value in program.of_kind(CAPTURE)]
+    captured = [value.origin for value in program.of_kind(CAPTURE)]
 
     def is_held(array: Any) -> bool:
-        return any(np.may_share_memory(array, other) for other in held)
+        return any(np.may_share_memory(array, other) for other in captured)
 
     for tensor in recording.reach.tensors:
         if isinstance(tensor._node, Leaf) or isinstance(tensor._array, np.generic) or is_held(tensor._array):
@@ -186,16 +189,16 @@ def _note_what_stays(recording: Any, program: Program) -> None:
 
 
 def still_watched(program: Program, before: list[tuple[Any, bytes]]) -> list[tuple[Any, bytes]]:
-    """What is watched from the second of two recordings on that are the same.
+    """Watch the contents of arrays that two equal recordings have read.
 
     A captured array that changed from one to the other has changed nothing else: only recorded calls read it.
     """
-    held = {id(value.origin) for value in program.of_kind(CAPTURE)}
+    captured = {id(value.origin) for value in program.of_kind(CAPTURE)}
     known = {id(array): content for array, content in before}
     return [
         (array, content)
         for array, content in program.watched
-        if id(array) not in held or known.get(id(array)) == content
+        if id(array) not in captured or known.get(id(array)) == content
     ]
 
 

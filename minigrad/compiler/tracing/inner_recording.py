@@ -171,7 +171,7 @@ def recorded_body(
 
 
 def _outside(outer: Recording) -> list[tuple[str, Any]]:
-    """What is in places that changed since the recording began, by name, and how much the step has done."""
+    """The new contents of changed places by name, and the number of things that the step has done."""
     places: list[tuple[str, Any]] = []
     for test, now in outer.reach.guards.failing():
         places.append((test.name, now))
@@ -244,8 +244,8 @@ def gone_on(
 def _made(outer: Recording, function: Nested, args: tuple[Any, ...]) -> list[Any]:
     """The results of a call whose conditions hold."""
     name = function.title
-    made: list[Any]
-    holds, *made = outer.call(function, args, {})
+    results: list[Any]
+    holds, *results = outer.call(function, args, {})
     if function.may_miss:
         if not holds.array:
             raise outer.refusal(
@@ -254,7 +254,7 @@ def _made(outer: Recording, function: Nested, args: tuple[Any, ...]) -> list[Any
                 "check them outside, or leave this call out of the compiled function",
             )
         outer.assume(holds, True)
-    return made
+    return results
 
 
 def _in_rows(x: Any) -> Any:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import imports_in
+from minigrad.compiler.guards.read_tracking import Reads, standing
 from minigrad.compiler.tracing.computed_indices import arrayed, has_stands, joined, stacked
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
@@ -64,12 +64,7 @@ def making(reach: Reach, lifts: bool) -> Iterator[None]:
         yield
         return
     stands = _stands()
-    places = []
-    for x, stand in stands:
-        if id(x) in reach.holders:
-            reads = read_tracking.Reads("", x)
-            reads.holders += reach.holders[id(x)]
-            places.append((reads, stand))
+    places = [(Reads("", x, reach.holders[id(x)]), stand) for x, stand in stands if id(x) in reach.holders]
     own = {id(function.__globals__) for function in reach.functions}
     imports: Any = builtins.__import__
 
@@ -79,17 +74,14 @@ def making(reach: Reach, lifts: bool) -> Iterator[None]:
         return stands[0][1] if module is np and recorder() is not None and id(names) in own else module
 
     in_step = any(key.partition(".")[0] == "numpy" for x in reach.functions for key in imports_in(x.__code__))
-    try:
-        for reads, stand in places:
-            read_tracking.exchange(reads, reads.original, stand)
-        if in_step:
-            vars(builtins)["__import__"] = imported
-        yield
-    finally:
-        if in_step:
-            vars(builtins)["__import__"] = imports
-        for reads, stand in places:
-            read_tracking.exchange(reads, stand, reads.original)
+    with standing(places):
+        try:
+            if in_step:
+                vars(builtins)["__import__"] = imported
+            yield
+        finally:
+            if in_step:
+                vars(builtins)["__import__"] = imports
 
 
 def _stands() -> list[tuple[Any, Any]]:

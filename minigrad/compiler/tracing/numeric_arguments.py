@@ -134,7 +134,7 @@ class Number(NumberStand):
         return any(self == x for x in items) if len(items) <= _SHORT else self.take() in items
 
     def recorded_bound(self, decide: Callable[[], Any]) -> Any:
-        """What ``decide`` finds, by decisions that are no ways of the step, but bounds of its numbers."""
+        """The result of ``decide``, found by bounds of the step's numbers rather than by its ways."""
         before = len(self.recording.program.decisions)
         answer = decide()
         self.recording.bounds += len(self.recording.program.decisions) - before

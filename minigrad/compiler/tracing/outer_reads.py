@@ -14,13 +14,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from minigrad.compiler.guards import read_tracking
 from minigrad.compiler.guards.code_names import is_library
-from minigrad.core.context import recorder
+from minigrad.compiler.guards.read_tracking import Reads, standing
+from minigrad.core.context import has_own_reads, own_reads, recorder
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -53,8 +52,12 @@ def _look(path: Any, *_: Any, **__: Any) -> str:
 
 
 def _folder(path: Any = ".", *_: Any, **__: Any) -> str:
-    """What is listed of a folder, but to remove it with all that is in it."""
-    return "" if sys._getframe(2).f_globals.get("__name__") == "shutil" else f"the folder {path!s:.80}"
+    return f"the folder {path!s:.80}"
+
+
+def _removed(*_: Any, **__: Any) -> str:
+    """A folder that is removed is listed for that, and not for the step."""
+    return ""
 
 
 def _asks_for_others(frame: FrameType) -> bool:
@@ -73,12 +76,6 @@ def _seeded(seed: Any = None) -> str:
     return "the system's random numbers" if seed is None else ""
 
 
-def _system(_: int) -> str:
-    """The system's random numbers, but those by which the package's generator begins: it has a state from then on."""
-    frame = sys._getframe(2).f_back  # in between is a method of Python's SystemRandom
-    return "" if frame is not None and frame.f_globals.get("__name__") == "minigrad.random" else _seeded()
-
-
 #: Functions by module and name, with what a call reads.
 _READING: dict[tuple[str, str], Callable[..., str]] = {
     ("builtins", "open"): _file,
@@ -86,8 +83,9 @@ _READING: dict[tuple[str, str], Callable[..., str]] = {
     ("os", "open"): _opened,
     ("os", "listdir"): _folder,
     ("os", "scandir"): _folder,
-    ("os", "urandom"): _system,
+    ("os", "urandom"): lambda *_, **__: _seeded(),
     ("os", "getrandom"): lambda *_, **__: _seeded(),
+    ("shutil", "rmtree"): _removed,
     ("numpy.random", "default_rng"): _seeded,
     ("numpy", "loadtxt"): _table,
     ("numpy", "genfromtxt"): _table,
@@ -127,11 +125,7 @@ def refusing_reads(reach: Reach) -> Iterator[None]:
         if owner is not None and name in vars(owner):  # systems have others
             places.append((owner, name, vars(owner)[name], what))
     stands = {id(function): (function, _Reading(function, what)) for _, _, function, what in places}
-    everywhere = []
-    for key, (function, _) in stands.items():
-        reads = read_tracking.Reads("", function)
-        reads.holders += reach.holders.get(key, ())
-        everywhere += [reads] * (reads.holders != [])
+    everywhere = [(Reads("", x, reach.holders.get(key, ())), stand) for key, (x, stand) in stands.items()]
     for module in [sys.modules[name] for name in _IMPORTED if name in sys.modules]:
         places += [(module, name, x, None) for name, x in vars(module).items() if id(x) in stands]
     import_module = importlib.import_module
@@ -140,28 +134,18 @@ def refusing_reads(reach: Reach) -> Iterator[None]:
         for owner, name, function, _ in places:
             stand = stands[id(function)][1]
             setattr(owner, name, functools.partialmethod(stand) if isinstance(owner, type) else stand)
-        for reads in everywhere:
-            read_tracking.exchange(reads, reads.original, stands[id(reads.original)][1])
-        yield
+        with standing(everywhere):
+            yield
     finally:
-        for reads in everywhere:
-            read_tracking.exchange(reads, stands[id(reads.original)][1], reads.original)
         for owner, name, function, _ in places:
             setattr(owner, name, function)
         importlib.import_module = import_module
 
 
-#: Whether a library is being imported, which reads files on its way. Its module is there once and for all.
-_importing: ContextVar[bool] = ContextVar("importing", default=False)
-
-
 def _imported(name: str, package: str | None = None) -> ModuleType:
-    """``importlib.import_module``, as ops use it that need SciPy."""
-    token = _importing.set(True)
-    try:
+    """``importlib.import_module``, as ops use it that need SciPy: its module is there once and for all."""
+    with own_reads():
         return _import_module(name, package)
-    finally:
-        _importing.reset(token)
 
 
 _import_module = importlib.import_module
@@ -176,7 +160,12 @@ class _Reading:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         recording = recorder()
-        read = self._what(*args, **kwargs) if recording is not None and not _importing.get() else ""
+        if recording is None or has_own_reads():
+            return self._function(*args, **kwargs)
+        if self._what is _removed:
+            with own_reads():
+                return self._function(*args, **kwargs)
+        read = self._what(*args, **kwargs)
         if read:
             if len(recording.program.decisions) == recording.bounds:
                 raise recording.refusal(

@@ -80,17 +80,17 @@ class Draws:
                     return plain(random.default_generator(), *args, **options)
             return plain(generator if other else generator_or_default(generator), *args, **options)
 
-        made = once()
+        numbers = once()
         self._package = list(random.package_generator)
         self._expected, self._others = self._states(), self._other_states()
 
         def run() -> tuple[Any]:
             return (once(),)
 
-        value = recording.program.new(RESULT, made)
+        value = recording.program.new(RESULT, numbers)
         value.name = "drawn"
         recording.note(Call(Host("draw", run, owner=generator, function=function), args, options, [value], []))
-        result = Recorded(recording, made, value)
+        result = Recorded(recording, numbers, value)
         self._taken.append((own, result))
         return result
 
@@ -132,13 +132,13 @@ class Draws:
 
     def _other_states(self) -> list[tuple[str, Any]]:
         """How far each source has come that is no Generator, with its name."""
-        found: list[tuple[str, Any]] = [(name or "a random.Random", probe()) for name, probe in self._reach.sources]
+        states: list[tuple[str, Any]] = [(name or "a random.Random", probe()) for name, probe in self._reach.sources]
         if "random" in sys.modules:
-            found.append(("random", sys.modules["random"].getstate()))
+            states.append(("random", sys.modules["random"].getstate()))
         if "numpy.random" in sys.modules:
             legacy: Any = np.random.get_state()  # noqa: NPY002 - only looked at
-            found.append(("np.random", (legacy[1].tobytes(), *legacy[2:])))
-        return found
+            states.append(("np.random", (legacy[1].tobytes(), *legacy[2:])))
+        return states
 
 
 #: Methods that draw, by which the line is found.

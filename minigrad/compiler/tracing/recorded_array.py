@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.expressions import ARITHMETIC, COMPARISONS, SIGNS, in_place
 from minigrad.compiler.program import ARGUMENT, Value
 from minigrad.compiler.tracing import computed_indices
 from minigrad.compiler.tracing.copied_parts import CopiedPart
 from minigrad.core.library_calls import instead
-from minigrad.core.stands import Stand
+from minigrad.core.stands import Stand, give_operators
 from minigrad.errors import CompileError
 
 #: Functions that answer with shapes and dtypes, which are the same in every run of a program.
@@ -58,21 +57,17 @@ def number_of(x: Any) -> Any:
     return np.asarray(x).item()
 
 
-def _binary(function: Callable[..., Any]) -> Callable[..., Any]:
+def _binary(function: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
     def method(self: Recorded, other: Any) -> Any:
         kind = type(other)
         if hasattr(other, "_node") or is_batched(kind) or getattr(kind, "__array_ufunc__", other) is None:
             return NotImplemented  # they know what to do, or take no part in NumPy's functions
         return self.recording.call(function, (self, other), {})
 
-    return method
-
-
-def _reflected(function: Callable[..., Any]) -> Callable[..., Any]:
-    def method(self: Recorded, other: Any) -> Any:
+    def turned(self: Recorded, other: Any) -> Any:
         return self.recording.call(function, (other, self), {})
 
-    return method
+    return turned if reflected else method
 
 
 def is_batched(kind: type) -> bool:
@@ -138,6 +133,9 @@ class Recorded(Stand):
     strides, flags, itemsize, nbytes, base = map(_description, ("strides", "flags", "itemsize", "nbytes", "base"))
 
     def __repr__(self) -> str:
+        """A text for errors, which end the recording in any case: no program is made of what reads it otherwise."""
+        if self.recording.active and not self.is_constant:
+            self.recording.refusal(*LEAVING)
         return f"<recorded {np.result_type(self.array)} {np.shape(self.array)}>"
 
     # -- methods ------------------------------------------------------------------------------
@@ -273,9 +271,10 @@ class Recorded(Stand):
     def __format__(self, spec: str) -> str:
         if self.is_constant:
             return format(self.array, spec)
-        if spec:
-            raise self.recording.refusal(*LEAVING)
-        return repr(self)
+        raise self.recording.refusal(*LEAVING)
+
+    def __str__(self) -> str:
+        return format(self, "")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(self.array, name):
@@ -294,11 +293,11 @@ class Recorded(Stand):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.is_constant:
-            made = np.array(self.array, dtype)
-            made.flags.writeable = copy is True  # as it is written, np.asarray gives the very array
+            array = np.array(self.array, dtype)
+            array.flags.writeable = copy is True  # as it is written, np.asarray gives the very array
             if copy is not True:
                 self.recording.copied.add(self.value.root)
-            return made
+            return array
         if self.recording.in_formula:
             op = self.recording.op
             raise self._refusal(
@@ -325,15 +324,7 @@ class Recorded(Stand):
         )
 
 
-for _name in ARITHMETIC:
-    _operator, _plain_name = getattr(operator, _name), _name.rstrip("_")
-    setattr(Recorded, f"__{_plain_name}__", _binary(_operator))
-    setattr(Recorded, f"__r{_plain_name}__", _reflected(_operator))
-    setattr(Recorded, f"__i{_plain_name}__", _in_place(in_place(_name), _operator))
-for _name in COMPARISONS:
-    setattr(Recorded, f"__{_name}__", _binary(getattr(operator, _name)))
-for _name in (*SIGNS, "abs"):
-    setattr(Recorded, f"__{_name}__", _unary(getattr(operator, _name)))
+give_operators(Recorded, _binary, _in_place, _unary)
 
 
 def _items(index: Any) -> tuple[Any, ...]:

@@ -19,10 +19,9 @@ from minigrad.compiler.guards.holders import is_named
 from minigrad.compiler.guards.python_state import CONTAINERS, Part, data_of, is_input
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
-from minigrad.compiler.tracing import computed_numbers, effects, finish
+from minigrad.compiler.tracing import assigned_data, computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
 from minigrad.compiler.tracing.copied_parts import CopiedPart
-from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
 from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
 from minigrad.compiler.tracing.random_draws import Draws
@@ -36,7 +35,6 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import flat, mapped_all
 from minigrad.core.watching import user_line
 from minigrad.errors import CompileError
-from minigrad.optim.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from minigrad.compiler.tracing.ways import Ways
@@ -75,10 +73,11 @@ class Recording:
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
         self.windows: list[Any] = []  # deques of bounded length that the step reads and appends to
         self._of_graphs = {
-            id(x._array): held.name for held in ways.graphs for x in flat(held.get()) if isinstance(x, Tensor)
+            id(x._array): graph.name for graph in ways.graphs for x in flat(graph.get()) if isinstance(x, Tensor)
         }
         self.without_graph: dict[Value, str] = {}  # values that had a graph in an earlier call
         self.steps: dict[int, Number] = {}  # counts of optimizers at the start, by id
+        self.assigned: assigned_data.Assigned = {}
         self.leaves: dict[Leaf, None] = {}
         self.written_leaves: set[Leaf] = set()  # those that something else than an optimizer writes
         self.memory = Memory()
@@ -104,11 +103,11 @@ class Recording:
     # -- what comes in ------------------------------------------------------------------------
 
     def argument(self, array: Any) -> Recorded:
-        """What stands for an array that the function was called with; they are numbered in their order."""
+        """The recorded array for an argument of the function; they are numbered in their order."""
         return Recorded(self, array, self.program.new(ARGUMENT, array, len(self.program.of_kind(ARGUMENT))))
 
     def given(self, x: Any) -> Any:
-        """What stands for an array or a tensor that the function was called with, or anything else as it is."""
+        """The recorded array or tensor for an argument of the function; anything else as it is."""
         if isinstance(x, Tensor):
             if x.requires_grad:
                 raise CompileError(
@@ -122,7 +121,7 @@ class Recording:
         return self.argument(np.asarray(x)) if isinstance(x, np.ndarray) else x
 
     def numbers(self, given: dict[Any, Any]) -> dict[Any, Any]:
-        """What stands for numbers that the function was called with, after the arrays."""
+        """The stand-ins for number arguments, which follow the arrays."""
         return {place: self._standing(name_of(place), x, place) for place, x in given.items()}
 
     def carried(self, held: Any) -> Any:
@@ -138,7 +137,7 @@ class Recording:
         return made(held.get(), ())
 
     def kept(self, source: Any, x: Any, place: Any) -> Any:
-        """What stands for what the program reads before each run, see ``python_state``."""
+        """The stand-ins for numbers that the program reads before each run, see ``python_state``."""
         self.program.reads.append(source)
         return self._standing(source.name, x, place)
 
@@ -165,6 +164,10 @@ class Recording:
             if leaf is None:
                 self.memory.watch(array, value.name)
         return known
+
+    def stand_anew(self, array: Any) -> None:
+        """From here on another object stands for an array from outside, beside those that the step has of it."""
+        self._recorded[id(array)] = Recorded(self, array, self.capture(array).value)
 
     def _note_graph(self, value: Value, array: Any) -> None:
         if id(array) in self._of_graphs:
@@ -210,9 +213,11 @@ class Recording:
         return self.saved_memory.saved(x, parent)
 
     @property
-    def in_formula(self) -> bool:
-        """Whether an op's forward or a gradient formula is running."""
-        return self._places.in_formula
+    def in_update(self) -> bool:
+        """Whether an optimizer makes a step."""
+        return self._places.in_update
+
+    in_formula = property(lambda self: self._places.in_formula, doc="Whether an op's forward or a formula is running.")
 
     @property
     def op(self) -> str:
@@ -338,6 +343,7 @@ class Recording:
     item = computed_numbers.item
     decide = computed_numbers.decide
     leaving = computed_numbers.leaving
+    told = computed_numbers.told
 
     def refusal(self, what: str, rewrite: str) -> CompileError:
         """The error, with the user's line; it is raised again at the end if the step catches it."""
@@ -356,18 +362,11 @@ class Recording:
         """A formula looked at the data: in each run the answer must be the same, before anything is written."""
         self.note(Call(Host("assume", expected=answer), (condition.value,), {}, [], []))
 
-    assign = effects.assign
+    assign = assigned_data.assign
+    settle = assigned_data.settle_early
     write_leaves = effects.write_leaves
     update = effects.update
     check_made_inside = effects.check_made_inside
-
-    def told(self, optimizer: Optimizer, name: str, number: Any) -> Any:
-        """A count of an optimizer that the step reads by itself."""
-        if self._places.in_update:  # by the optimizer itself
-            return number
-        if name == "iterations":
-            return computed_numbers.iterations(self, optimizer, number)
-        return Told(self, optimizer, name, number)
 
     def draw(
         self, function: Callable[..., Any], generator: Any, args: tuple[Any, ...], options: dict[str, Any] | None = None
@@ -395,6 +394,5 @@ class Recording:
             if number is not None:
                 number.recording = Over  # the step may have kept it
         self.active = False
-        self._places.of_nodes.clear()
-        self.steps.clear()
-        self.comparisons.clear()
+        for table in self._places.of_nodes, self.steps, self.comparisons:
+            table.clear()

@@ -7,6 +7,7 @@ from typing import Any
 
 from minigrad.compiler.guards.arguments import name_arguments, taken_apart
 from minigrad.compiler.program import Program
+from minigrad.compiler.tracing.assigned_data import leave
 from minigrad.compiler.tracing.frozen import keeping
 from minigrad.compiler.tracing.recording import Recording
 from minigrad.compiler.tracing.recording_mode import Into, RecordingMode
@@ -32,6 +33,10 @@ def recorded_run(
     positional, named = replaced(positional, named, recording.numbers(inputs))
     into = Into(RecordingMode(recording, records=mode() is Node))
     with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (positional, named)), into:
-        result = function(*positional, **named)
+        try:
+            result = function(*positional, **named)
+        except BaseException:
+            leave(recording)
+            raise
     frozen.check([x for x in recording.reach.optimizers if id(x) in recording.updates])
     return recording.finished(result)

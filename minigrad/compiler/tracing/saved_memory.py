@@ -108,7 +108,7 @@ class SavedMemory:
 
 
 def _memory_of(x: Recorded) -> Any:
-    """What tells the memory of an array from that of others; what the step makes is known by its value."""
+    """A key for the memory of an array; what the step makes is known by its value."""
     return x.value.root if x.value.root.kind == RESULT else id(owner(x.array))
 
 

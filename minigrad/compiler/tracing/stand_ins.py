@@ -53,17 +53,14 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
         streams += [(reads, recording.capture(reads.original, reads.name)) for reads in plain]
         streams += [(reads, read_tracking.Table(reads)) for reads in _tuples(reach) if recording.lifts]
     try:
-        for reads, stand in (*exchanged, *streams):
-            read_tracking.exchange(reads, reads.original, stand)
-        for stand in stands:
-            stand.held.put(stand.made)
-        with refusing_reads(reach), converting(reach), making(reach, recording.lifts):
-            yield
-        check_unwritten(held_before, given)
-        has_failed = False
+        with read_tracking.standing([*exchanged, *streams]):
+            for stand in stands:
+                stand.held.put(stand.made)
+            with refusing_reads(reach), converting(reach), making(reach, recording.lifts):
+                yield
+            check_unwritten(held_before, given)
+            has_failed = False
     finally:
-        for reads, stand in (*exchanged, *streams):
-            read_tracking.exchange(reads, stand, reads.original)
         for stand in stands:
             stand.settle(recording)
         _settle(reach, recording)
@@ -94,21 +91,14 @@ def _plain_arrays(reach: Reach, written: Sequence[np.ndarray] | None) -> list[re
     for name, array in reach.plain_arrays:
         meant = written is None or any(np.may_share_memory(array, other) for other in written)
         if meant and type(array) in (np.ndarray, np.memmap) and array.dtype != object and id(array) in reach.holders:
-            reads = read_tracking.Reads(name, array)
-            reads.holders = reach.holders[id(array)]
-            arrays.append(reads)
+            arrays.append(read_tracking.Reads(name, array, reach.holders[id(array)]))
     return arrays
 
 
 def _tuples(reach: Reach) -> list[read_tracking.Reads]:
     """Tuples of numbers, and where they lie."""
-    tuples = []
-    for x in reach.seen():
-        if type(x) is tuple and id(x) in reach.holders and read_tracking.is_table(x):
-            reads = read_tracking.Reads("", x)
-            reads.holders = reach.holders[id(x)]
-            tuples.append(reads)
-    return tuples
+    tuples = [x for x in reach.seen() if type(x) is tuple and id(x) in reach.holders and read_tracking.is_table(x)]
+    return [read_tracking.Reads("", x, reach.holders[id(x)]) for x in tuples]
 
 
 #: What a step may put into a place in each call, ``model.training = False``: the program puts the very same there.
@@ -116,7 +106,7 @@ _SETTINGS = (bool, str, type(None))
 
 
 class _Stand:
-    """What stands in a place while a step is recorded, and what was there before."""
+    """A place with its stand-in during a recording, and its value before."""
 
     def __init__(self, held: Held, made: Any) -> None:
         self.held, self.made, self.before, self.at_first = held, made, held.get(), _tree(made)

@@ -39,12 +39,12 @@ class Varying:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, arrays: list[Any]
     ) -> tuple[Any, dict[Any, Any]]:
         """The key of a call without its inputs, and these, by place; the arrays are collected."""
-        found: list[Any] = []
+        numbers: list[Any] = []
         places = places_of(args, kwargs)
-        kind = key_of(*_without(args, kwargs, places), now, found)
+        kind = key_of(*_without(args, kwargs, places), now, numbers)
         seen = self._kinds.get(kind) if places else None
         inputs = {place: x for place, x in places.items() if place in seen.inputs} if seen is not None else {}
-        arrays += found
+        arrays += numbers
         return kind if len(inputs) == len(places) else key_of(*_without(args, kwargs, inputs), now, []), inputs
 
     def note(self, args: tuple[Any, ...], kwargs: dict[str, Any], now: Any, programs: dict[Any, Any]) -> bool:
@@ -85,13 +85,13 @@ class Varying:
 
 def places_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Any, Any]:
     """The arguments that are numbers, by position or name; those in lists, tuples and dicts by a path."""
-    found: dict[Any, Any] = {}
+    places: dict[Any, Any] = {}
     for root, x in (*enumerate(args), *kwargs.items()):
         if _may_vary(x):
-            found[root] = x
+            places[root] = x
         elif type(x) in _CONTAINERS:
-            _look_into(x, (root,), found)
-    return found
+            _look_into(x, (root,), places)
+    return places
 
 
 #: Numbers in these are inputs too, at most so deep.
@@ -135,9 +135,9 @@ def _put(tree: Any, new: dict[Any, Any]) -> Any:
     for (key, *rest), x in new.items():
         inner.setdefault(key, {})[tuple(rest)] = x
     items = tree.items() if type(tree) is dict else enumerate(tree)
-    made = {key: x if key not in inner else inner[key].get((), x) for key, x in items}
-    made |= {key: _put(made[key], paths) for key, paths in inner.items() if () not in paths}
-    return made if type(tree) is dict else type(tree)(made.values())
+    items_now = {key: x if key not in inner else inner[key].get((), x) for key, x in items}
+    items_now |= {key: _put(items_now[key], paths) for key, paths in inner.items() if () not in paths}
+    return items_now if type(tree) is dict else type(tree)(items_now.values())
 
 
 class _Mark:

@@ -144,3 +144,93 @@ def test_plain_arrays_by_computed_indices(body, backend):
             room = 0 if backend == "numpy" else 1e-5
             np.testing.assert_allclose(b, a, rtol=room, atol=room)
     assert step.stats()["replayed"] >= 9
+
+
+def _counter():
+    class Run:
+        n = 0
+
+    def step(x):
+        Run.n += 1
+        return (x * Run.n).sum()
+
+    return step, lambda: Run.n, lambda: setattr(Run, "n", Run.n + 10)
+
+
+def _warm_up():
+    class Config:
+        beta = 0.0
+
+    def step(x):
+        Config.beta = min(1.0, Config.beta + 0.1)
+        return (x * Config.beta).sum()
+
+    return step, lambda: Config.beta, lambda: setattr(Config, "beta", 0.25)
+
+
+def _state():
+    class State:
+        h = np.zeros(3, np.float32)
+
+    def step(x):
+        State.h = mg.tanh(State.h * 0.5 + x).data.copy()
+        return (x * State.h).sum()
+
+    return step, lambda: State.h.tolist(), lambda: setattr(State, "h", np.ones(3, np.float32))
+
+
+def _tensor_of_the_last_call():
+    class State:
+        h = mg.zeros(3)
+
+    def step(x):
+        h = mg.tanh(State.h * 0.5 + x)
+        State.h = h.detach()
+        return h.sum()
+
+    return step, lambda: State.h.tolist(), lambda: setattr(State, "h", mg.ones(3))
+
+
+def _inherited():
+    class Base:
+        n = 0
+
+    class Run(Base):
+        pass
+
+    def step(x):
+        Run.n += 1
+        return (x * (Run.n + Base.n)).sum()
+
+    return step, lambda: (Run.n, Base.n), lambda: setattr(Base, "n", Base.n + 5)
+
+
+def _by_a_class_method():
+    class Run:
+        n, total = 0, 0.0
+
+        @classmethod
+        def tick(cls, value):
+            cls.n += 1
+            cls.total = cls.total + value
+            return cls.n
+
+    def step(x):
+        return (x * Run.tick(x.sum().item())).sum() + Run.total
+
+    return step, lambda: (Run.n, Run.total), lambda: setattr(Run, "total", 0.0)
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("native", marks=pytest.mark.native)])
+@pytest.mark.parametrize("make", [_counter, _warm_up, _state, _tensor_of_the_last_call, _inherited, _by_a_class_method])
+def test_what_a_step_keeps_in_a_class_is_as_in_an_object(make, backend):
+    (plain, expected, change), (step, got, change_too) = make(), make()
+    compiled = mg.compile(step, backend=backend)
+    for i in range(20):
+        x = mg.Tensor(np.full(3, 1 + i % 4, np.float32))
+        assert compiled(x).item() == pytest.approx(plain(x).item(), rel=0 if backend == "numpy" else 1e-5)
+        np.testing.assert_allclose(got(), expected(), rtol=0 if backend == "numpy" else 1e-5)
+        if i in (6, 11, 12):
+            change()
+            change_too()
+    assert compiled.stats()["replayed"] >= 8

@@ -1,8 +1,13 @@
 """The clock is refused, and the environment and the current folder are watched, by whatever name."""
 
 import datetime as dt
+import decimal
+import gc
+import logging
 import os
 import pathlib
+import sys
+import threading
 import time
 
 import numpy as np
@@ -50,6 +55,58 @@ def test_environment_and_current_folder_are_watched_by_whatever_name(monkeypatch
             for _ in range(3):
                 np.testing.assert_array_equal(compiled[name](X), step(X), name)
     assert all(step.stats()["replayed"] >= 2 for step in compiled.values())
+
+
+def _exact(value):
+    decimal.getcontext().prec = value
+
+
+SETTINGS = {
+    "how NumPy takes errors": (
+        lambda: len(np.geterr()["divide"]),
+        lambda value: np.seterr(divide=value),
+        ("warn", "ignore"),
+    ),
+    "by another name": (
+        lambda ask=np.geterr: len(ask()["divide"]),
+        lambda value: np.seterr(divide=value),
+        ("warn", "ignore"),
+    ),
+    "how NumPy prints": (
+        lambda: np.get_printoptions()["precision"],
+        lambda value: np.set_printoptions(precision=value),
+        (8, 4),
+    ),
+    "decimal": (lambda: decimal.getcontext().prec, _exact, (28, 3)),
+    "a class of decimal": (lambda kind=decimal.Decimal: float(kind(1) / kind(3)), _exact, (28, 3)),
+    "a number of decimal": (lambda one=decimal.Decimal(1): float(one / 3), _exact, (28, 3)),
+    "loggers": (
+        lambda: logging.getLogger("minigrad.of.a.test").getEffectiveLevel(),
+        lambda value: logging.getLogger("minigrad.of").setLevel(value),
+        (logging.INFO, logging.DEBUG),
+    ),
+    "buffers": (np.getbufsize, np.setbufsize, (8192, 16384)),
+    "garbage": (lambda: gc.isenabled() + 1, lambda value: gc.enable() if value else gc.disable(), (True, False)),
+    "recursion": (sys.getrecursionlimit, sys.setrecursionlimit, (sys.getrecursionlimit(), sys.getrecursionlimit() + 9)),
+    "the thread": (
+        lambda: len(threading.current_thread().name),
+        lambda value: setattr(threading.current_thread(), "name", value),
+        (threading.current_thread().name, "of a test"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "change", "values"), SETTINGS.values(), ids=list(SETTINGS))
+def test_settings_of_the_process_that_a_step_asks_for_are_watched(ask, change, values):
+    compiled = mg.compile(lambda x: x * float(ask()), backend="numpy", audit=False)
+    try:
+        for value in (*values, values[0]):
+            change(value)
+            for _ in range(4):
+                np.testing.assert_array_equal(compiled(X), X * float(ask()))
+    finally:
+        change(values[0])
+    assert compiled.stats()["replayed"] >= 4
 
 
 def test_a_folder_that_is_gone_is_another_one(monkeypatch, tmp_path):

@@ -434,6 +434,16 @@ def _running():
     return step, lambda: (norm.state_dict(), w.grad)
 
 
+def _assigned():
+    w = nn.Parameter(np.ones(3, np.float32))
+
+    def step(x):
+        w.data = 0.9 * w.data + x.data
+        return w.sum()
+
+    return step, lambda: w.data
+
+
 def _gradients():
     w = nn.Parameter(np.ones(3, np.float32))
 
@@ -572,6 +582,7 @@ ROWS = {
     "dropout, rng.normal() and rng.shuffle() of a generator in reach, random.random(), random.choice(), "
     "np.random.rand(), and functions marked @mg.random.drawing": _drawn,
     "running statistics, gradients, clipping": _running,
+    "`p.data = x` in the step, of a computed x in p's shape and dtype": _assigned,
     "random numbers drawn otherwise: rng.spawn(), one of more than eight objects, seeding, with computed numbers":
         lambda: _using(random.Random(0), lambda x, r: x * r.choice([mg.exp] * 9)(1.0), "a program of its own"),
     "iterators, generators, files that are read": lambda: _using(

@@ -1,8 +1,8 @@
 """What cannot be a program is refused with the line and the rewrite, and never answered wrongly."""
 
-import decimal
 import logging
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -20,16 +20,6 @@ from tests.compiler.refusing import X, refused
 def test_an_index_into_a_plain_array(read):
     message = refused(lambda i: mg.tensor(read(i)), r"write mg.tensor\(table\)\[i\] for an index", np.array([0, 1]))
     assert re.search(r"test_refusals\.py:\d+: .*(lambda i|read)", message)
-
-
-def test_other_data_assigned_in_the_step():
-    w = nn.Parameter(X.copy())
-
-    def step(x):
-        w.data = w.data * 2
-        return (x * w).sum()
-
-    refused(step, "assign outside the compiled function")
 
 
 def test_an_array_that_no_name_leads_to():
@@ -73,9 +63,11 @@ def test_gradients_from_outside_in_a_step_of_the_optimizer_alone():
 
 
 def test_the_checked_mode_finds_what_the_rest_cannot():
-    compiled = mg.compile(lambda x: x * decimal.getcontext().prec, check=True)
+    compiled = mg.compile(lambda x: x * sys.getswitchinterval(), check=True)
     for _ in range(3):
         compiled(X)
-    decimal.getcontext().prec = 2
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.002)
     with pytest.raises(CompileError, match="differs from the step as it is written"):
         compiled(X)
+    sys.setswitchinterval(before)

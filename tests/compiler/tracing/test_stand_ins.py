@@ -6,7 +6,7 @@ import pytest
 import minigrad as mg
 from minigrad.compiler.tracing.trace_comparison import same_bits
 from minigrad.errors import CompileError
-from tests.compiler.guards.test_read_tracking import Thing, X
+from tests.compiler.guards.reading import Thing, X
 
 
 def test_large_data_is_what_it_was_afterwards():
