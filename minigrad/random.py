@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.batches import active, inside, refuse_in_body
 from minigrad.core.checks import whole
-from minigrad.core.context import recorder
+from minigrad.core.context import own_reads, recorder
 from minigrad.errors import HyperparameterError, StateError
 from minigrad.support.forking import whole_at_fork
 from minigrad.support.idioms import missing_from
@@ -45,7 +45,8 @@ def default_generator() -> np.random.Generator:
     'Generator'
     """
     if not package_generator:
-        package_generator.append(np.random.Generator(np.random.PCG64()))  # as default_rng(), also in a compiled step
+        with own_reads():  # it has a state from then on
+            package_generator.append(np.random.default_rng())
     return package_generator[0]
 
 
@@ -91,7 +92,7 @@ def drawing(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _for_members(draw: Callable[..., Any], generator: np.random.Generator | None, args: tuple[Any, ...]) -> Any:
-    """What is drawn for each member of the batches of ``vmap`` that are under way, in the order of a loop over them."""
+    """The draws for each member of the current batches of ``vmap``, in the order of a loop over them."""
     batches = active()
     rules = importlib.import_module("minigrad.batching.rules")  # imported by now: a program without vmap does without
     with inside(()):
@@ -159,9 +160,9 @@ def generator_from(state: Mapping[str, Any], like: np.random.Generator) -> np.ra
 
 def _state_of(state: Any, kind: type[np.random.BitGenerator]) -> dict[str, Any]:
     """The state as such a bit generator has it; a wrong one, set half-way, would leave one that is neither."""
-    given = state.get("bit_generator") if isinstance(state, Mapping) else state
-    if not isinstance(given, str) or given != kind.__name__:
-        raise StateError(f"the generator is a {kind.__name__}, and the state is of {given!r:.60}")
+    name = state.get("bit_generator") if isinstance(state, Mapping) else state
+    if not isinstance(name, str) or name != kind.__name__:
+        raise StateError(f"the generator is a {kind.__name__}, and the state is of {name!r:.60}")
     trial = kind()
     try:
         trial.state = dict(state)

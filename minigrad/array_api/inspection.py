@@ -17,7 +17,7 @@ class __array_namespace_info__:  # noqa: N801 - the standard's name
     """Dtypes, devices and capabilities, as the standard asks for them."""
 
     def capabilities(self) -> dict[str, Any]:
-        """What works that the standard leaves open."""
+        """Behaviour that the standard leaves open."""
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": 64}
 
     def default_device(self) -> str:

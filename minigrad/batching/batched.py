@@ -18,7 +18,7 @@ import numpy as np
 from minigrad.batching import rules
 from minigrad.core.batches import Batch
 from minigrad.core.library_calls import instead
-from minigrad.core.stands import Stand, shown
+from minigrad.core.stands import Stand, give_operators, shown
 from minigrad.errors import BatchError
 
 _Array = np.ndarray
@@ -30,7 +30,7 @@ _DESCRIPTIONS = frozenset(
 )
 
 
-def _binary(function: Callable[..., Any], reflected: bool = False) -> Callable[..., Any]:
+def _binary(function: Callable[..., Any], reflected: bool) -> Callable[..., Any]:
     def method(self: Batched, other: Any) -> Any:
         kind = type(other)
         if kind is Batched and other.batch is self.batch:
@@ -127,33 +127,7 @@ class Batched(Stand):
 
     __hash__ = Stand.__hash__
 
-    # -- operators ----------------------------------------------------------------------------
-
-    __add__, __radd__ = _binary(operator.add), _binary(operator.add, True)
-    __sub__, __rsub__ = _binary(operator.sub), _binary(operator.sub, True)
-    __mul__, __rmul__ = _binary(operator.mul), _binary(operator.mul, True)
-    __truediv__, __rtruediv__ = _binary(operator.truediv), _binary(operator.truediv, True)
-    __floordiv__, __rfloordiv__ = _binary(operator.floordiv), _binary(operator.floordiv, True)
-    __mod__, __rmod__ = _binary(operator.mod), _binary(operator.mod, True)
-    __pow__, __rpow__ = _binary(operator.pow), _binary(operator.pow, True)
-    __and__, __rand__ = _binary(operator.and_), _binary(operator.and_, True)
-    __or__, __ror__ = _binary(operator.or_), _binary(operator.or_, True)
-    __xor__, __rxor__ = _binary(operator.xor), _binary(operator.xor, True)
-    __lshift__, __rlshift__ = _binary(operator.lshift), _binary(operator.lshift, True)
-    __rshift__, __rrshift__ = _binary(operator.rshift), _binary(operator.rshift, True)
-    __lt__, __le__ = _binary(operator.lt), _binary(operator.le)
-    __gt__, __ge__ = _binary(operator.gt), _binary(operator.ge)
-    __eq__, __ne__ = _binary(operator.eq), _binary(operator.ne)
-    __neg__, __pos__ = _unary(operator.neg), _unary(operator.pos)
-    __abs__, __invert__ = _unary(operator.abs), _unary(operator.invert)
-    __iadd__, __isub__ = _in_place(operator.iadd, operator.add), _in_place(operator.isub, operator.sub)
-    __imul__, __itruediv__ = _in_place(operator.imul, operator.mul), _in_place(operator.itruediv, operator.truediv)
-    __ipow__ = _in_place(operator.ipow, operator.pow)
-    __ifloordiv__, __imod__ = _in_place(operator.ifloordiv, operator.floordiv), _in_place(operator.imod, operator.mod)
-    __iand__, __ior__ = _in_place(operator.iand, operator.and_), _in_place(operator.ior, operator.or_)
-    __ixor__ = _in_place(operator.ixor, operator.xor)
-    __ilshift__ = _in_place(operator.ilshift, operator.lshift)
-    __irshift__ = _in_place(operator.irshift, operator.rshift)
+    # -- operators: see ``give_operators`` -----------------------------------------------------
 
     def __matmul__(self, other: Any) -> Any:
         return NotImplemented if hasattr(other, "_node") else rules.respond(np.matmul, (self, other), {})
@@ -324,4 +298,5 @@ def _without_memory(x: Any) -> Any:
     return np.broadcast_to(np.empty((), x.dtype), x.shape) if type(x) is Batched else x
 
 
+give_operators(Batched, _binary, _in_place, _unary)
 rules.Made.kind = Batched

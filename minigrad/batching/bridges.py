@@ -68,8 +68,8 @@ collapse = _bridge("collapse", _collapsed, lambda g, batch: spread(g, batch), "T
 def tied(batch: Batch, roots: list[Any]) -> list[Any]:
     """The roots of a function's results, where every way to the outside leads through a ``spread`` from now on.
 
-    Inside, nothing tells what is from outside, so that the gradient with respect to it is that of one member, as in a
-    loop. Here, when the function is over, the edges that lead out are found, and the members' gradients add up there.
+    Inside, a tensor from outside has no mark, so its gradient is that of one member, as in a loop. Here, when the
+    function is over, the edges that lead out are found, and the members' gradients add up there.
     """
     spreads: dict[Any, Node] = {}
     inside: list[Any] = []

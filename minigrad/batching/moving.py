@@ -18,7 +18,7 @@ Shape = tuple[int, ...]
 
 
 def physical(batch: Batch, x: Any) -> Any:
-    """The arrays of all members along a first axis; what is the same for all, as often as there are members."""
+    """The arrays of all members along a first axis; an array that is the same for all is repeated for each."""
     return x.array if mine(batch, x) else np.broadcast_to(x, (batch.size, *np.shape(x)))
 
 

@@ -1,7 +1,7 @@
 """How NumPy's functions answer for a batch: by a rule, or in a loop over the members, which is right for any function.
 
-A rule is found by the NumPy function. It gets the batch and the arguments, of which some stand for all members
-(``mine``), and may answer ``NotImplemented`` for what it leaves to the loop.
+A rule is found by the NumPy function. It gets the batch and the arguments, some of which stand for all members
+(``mine``), and may answer ``NotImplemented`` to leave a call to the loop.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ KNOWN = Path(__file__).with_name("known_times.json")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """How long, what, and in which form."""
+    """The time to spend, the workloads, and the form of the report."""
     parser.add_argument("--seconds", type=float, default=40.0, help="at most, 60 or less (%(default)s)")
     parser.add_argument(
         "--only", action="append", choices=list(WORKLOADS), help="a workload; may be given several times"
@@ -76,7 +76,7 @@ def _digits(time: float) -> str:
 def measured(names: list[str], seconds: float) -> Iterator[dict[str, Any]]:
     """Each workload each way, with microseconds or the reason why there are none. All together take ``seconds``.
 
-    What is left of the time is shared evenly by those that are to come. A pair that would begin after the end is left
+    The time that is left is shared evenly by the workloads to come. A pair that would begin after the end is left
     out, and says so; the last may end a compilation late.
     """
     pairs = [(name, way) for name in names for way in WAYS if not (name == "chain" and way != "eager")]

@@ -19,7 +19,7 @@ NAME = "check"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Which function, and at which inputs."""
+    """The function, and the inputs that it is checked at."""
     parser.add_argument("function", metavar="MODULE:FUNCTION", help="such as my_losses:focal_loss")
     parser.add_argument(
         "--shape", action="append", type=_shape, metavar="3,2", help="of an input, in their order; () for a number"

@@ -166,7 +166,7 @@ class Launch:
             self._write(number, b"[%d] %s\n" % (process.rank, line))
 
     def _drain(self) -> None:
-        """What is still in the pipes and connections of processes that have ended."""
+        """The output that is left in the pipes and connections of processes that have ended."""
         until = time.monotonic() + 1.0
         while time.monotonic() < until:
             ready = [key for key, _ in self._selector.select(0) if key.data != self._accept]

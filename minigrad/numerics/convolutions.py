@@ -23,7 +23,7 @@ _FEW = 64
 
 
 def _quick(n: int) -> int:
-    """The next size that is made of factors 2, 3 and 5, of which a Fourier transform is quick."""
+    """The next product of factors 2, 3 and 5: a Fourier transform of that size is quick."""
     while True:
         rest = n
         for factor in (2, 3, 5):

@@ -107,8 +107,9 @@ def _within(g: Any, limit: float) -> Any:
 
 def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[Leaf], list[Any]]:
     """The leaves that have a gradient, and these; while a step is recorded, what stands for them."""
+    fresh = getattr(parameters, "gi_frame", None) is not None  # a generator that nobody has gone through
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    if not tensors and not hasattr(parameters, "__len__"):
+    if not tensors and not fresh and not hasattr(parameters, "__len__"):
         raise HyperparameterError(
             f"{caller} got an iterator that has nothing left, and would clip nothing: it can be gone through once; "
             "pass a list, such as model.parameters()"

@@ -121,7 +121,7 @@ class Optimizer:
         self._current_lr: float = self._rate(self.param_groups[0])
 
     def _take(self, **values: Any) -> None:
-        """What the ``__init__`` of an optimizer that states its hyperparameters as attributes does with them."""
+        """The common ``__init__`` of optimizers that state their hyperparameters as attributes."""
         Optimizer.__init__(self, **values)
 
     def _name_by_id(self) -> dict[int, str]:
@@ -210,8 +210,10 @@ class Optimizer:
             refuse_keywords(f"{type(self).__name__}.step", [*named, "closure"])
         if active() or body():
             refuse_effect("an optimizer makes a step", "return the gradients, and make the step outside")
-        self.prepare()
         recording = None if mode() is Node else recorder()
+        if recording is not None:
+            recording.settle()
+        self.prepare()
         if recording is not None:
             with recording.phase("update"):
                 if not self._skips(recording):

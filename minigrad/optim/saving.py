@@ -76,7 +76,7 @@ class Fitting(NamedTuple):
 
 
 def fitting(optimizer: Optimizer, state: Any) -> Fitting:
-    """What ``state_dict`` gave, checked against an optimizer that is to go on from it.
+    """A result of ``state_dict``, checked against the optimizer that continues from it.
 
     Raises ``StateError``, or ``HyperparameterError`` for a value outside its range.
     """

@@ -70,7 +70,7 @@ class NetworkEstimator(BaseEstimator, ABC):
 
     @abstractmethod
     def _learn(self, y: np.ndarray, known: Any) -> None:
-        """Learn what targets there are, from ``y`` or what is ``known`` of them."""
+        """Learn the kind of the targets from ``y``, or from what is ``known`` of them."""
 
     @abstractmethod
     def _targets(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:

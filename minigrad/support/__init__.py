@@ -1,1 +1,1 @@
-"""What rooms share that knows no tensor: Python, and what errors say."""
+"""Tools without tensors that several rooms share: Python, and what errors say."""

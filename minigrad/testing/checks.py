@@ -161,7 +161,7 @@ class Check:
         self._same(zeros, nothing, "wrong formula", "a zero gradient did not give zeros")
 
     def _dtypes(self, outputs: list[Tensor]) -> None:
-        """The walk would cast what a formula gives, and hide what is lost."""
+        """Check the dtypes of formulas: the walk would cast a gradient, and hide the loss."""
         for z, v in zip(outputs, self.v, strict=True):
             node = z._node
             edges = node.edges if isinstance(node, Node) else None

@@ -1,4 +1,4 @@
-"""Derivatives through solvers: of what solves an equation, not of the steps that lead there.
+"""Derivatives through solvers: of the solution of an equation, not of the steps that lead to it.
 
 Where x solves f(x, *args) = 0, a change of the arguments moves x by dx with f_x dx + f_args dargs = 0. So the gradient
 g of x goes back to the arguments as -λ f_args, where λ f_x = g: one system of linear equations, however the solver came

@@ -154,7 +154,7 @@ def _of_matmul(node: Any, number: int, shape: tuple[int, ...], into: tuple[int, 
 
 
 def _moved(pull: Callable[[Any], Any], shape: tuple[int, ...], into: tuple[int, ...]) -> Any:
-    """Which elements of g are in which sum of a formula."""
+    """The sum of a formula that each element of g is in."""
     rows, columns = math.prod(shape), math.prod(into)
     if not rows or not columns:
         return _all(shape, into)

@@ -38,7 +38,7 @@ def module_groups(nodes: Sequence[Any], names: Mapping[Any, str]) -> dict[Any, G
                 after[parent] = known_below
     for node in nodes:
         if node not in groups:
-            around = [found[node][1] for found in (before, after) if node in found]
+            around = [places[node][1] for places in (before, after) if node in places]
             groups[node] = _common(around) if len(around) == 2 else ()
     return groups
 

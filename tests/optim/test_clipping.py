@@ -62,6 +62,12 @@ def test_a_single_parameter_a_generator_and_a_model():
     for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
         with pytest.raises(HyperparameterError, match=f"{clip.__name__} got an iterator that has nothing left, .*list"):
             clip(gone_through, 10.0)
+    frozen = nn.Parameter([1.0], requires_grad=False)
+    assert float(optim.clip_grad_norm_((x for x in [frozen] if x.requires_grad), 1.0)) == 0
+    used = (x for x in [p])
+    list(used)
+    with pytest.raises(HyperparameterError, match="nothing left"):
+        optim.clip_grad_norm_(used, 1.0)
     model = nn.Linear(2, 1)
     model(mg.tensor([[1.0, 2.0]])).sum().backward()
     assert math.isclose(float(optim.clip_grad_norm_(model.parameters(), 10.0)), math.sqrt(6))

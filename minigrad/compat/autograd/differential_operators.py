@@ -188,10 +188,10 @@ def _derivatives(f: Function, xs: list[Any]) -> Sequence[Any]:
     if any(np.iscomplexobj(x) for x in flat(xs)):
         return _row_by_row(f, xs)
     try:
-        found: Sequence[Any] = jacobians.jacobian(f, tuple(range(len(xs))))(*xs)
+        rows: Sequence[Any] = jacobians.jacobian(f, tuple(range(len(xs))))(*xs)
     except BatchError:
         return _row_by_row(f, xs)
-    return found
+    return rows
 
 
 def _row_by_row(f: Function, xs: list[Any]) -> list[Any]:

@@ -100,7 +100,7 @@ class StructureSpace(VSpace):
     __hash__ = None
 
     def _each(self, method: str, *structures: Any) -> list[Any]:
-        """What a method of each space gives of the parts that lie in it."""
+        """The results of a method of each space, on the parts that lie in it."""
         parts = zip(*[[x for _, x in leaves(tree)] for tree in (self._spaces, *structures)], strict=True)
         return [getattr(space, method)(*xs) for space, *xs in parts]
 

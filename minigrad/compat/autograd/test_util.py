@@ -65,7 +65,7 @@ def _real_vector(result: Any) -> Any:
 
 
 def combo_check(f: Callable[..., Any], *options: Any, **named: Any) -> Callable[..., None]:
-    """``check_grads`` for each combination of the arguments, of which lists are given."""
+    """``check_grads`` for each combination of arguments from lists of them."""
     check = check_grads(f, *options, **named)
 
     def combinations(*args: Any, **kwargs: Any) -> None:

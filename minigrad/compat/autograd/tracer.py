@@ -1,4 +1,4 @@
-"""autograd's names for what stands in an array's place, and for what is behind it."""
+"""autograd's names for a traced array and for the array behind it."""
 
 from minigrad.compat.autograd.extend import primitive
 from minigrad.compat.autograd.values import Box, getval, isbox, notrace_primitive

@@ -53,15 +53,15 @@ def _put_back(value: Any, numbers: Any, start: int) -> tuple[Any, int]:
     """The structure of ``value`` with the numbers from ``start`` on, and where it ends."""
     kind = type(value)
     if kind is dict:
-        found = {}
+        filled = {}
         for key in sorted(value):
-            found[key], start = _put_back(value[key], numbers, start)
-        return {key: found[key] for key in value}, start
+            filled[key], start = _put_back(value[key], numbers, start)
+        return {key: filled[key] for key in value}, start
     if kind in (list, tuple):
         items = []
         for item in value:
-            made, start = _put_back(item, numbers, start)
-            items.append(made)
+            whole_part, start = _put_back(item, numbers, start)
+            items.append(whole_part)
         return kind(items), start
     end = start + anp.size(value)
     part = anp.reshape(numbers[start:end], anp.shape(value))

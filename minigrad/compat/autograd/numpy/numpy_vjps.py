@@ -61,8 +61,8 @@ def replace_zero(x: Any, val: Any) -> Any:
 
 def match_complex(target: Any, x: Any) -> Any:
     """``x`` as complex as ``target``: its real part for a real one, complex for a complex one."""
-    wanted, given = np.iscomplexobj(target), np.iscomplexobj(x)
-    return np.real(x) if given and not wanted else x + 0j if wanted and not given else x
+    wanted, is_complex = np.iscomplexobj(target), np.iscomplexobj(x)
+    return np.real(x) if is_complex and not wanted else x + 0j if wanted and not is_complex else x
 
 
 def repeat_to_match_shape(

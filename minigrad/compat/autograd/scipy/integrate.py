@@ -44,18 +44,18 @@ def _gradient(argnum: int, y: Any, given: Any, options: dict[str, Any]) -> Calla
         return anp.concatenate([change, *[anp.ravel(part) for part in pull(-state[size : 2 * size])]])
 
     def pull(g: Any) -> Any:
-        a, start, found = g[-1], 0.0, np.zeros(len(parameters), np.float64)
+        a, start, totals = g[-1], 0.0, np.zeros(len(parameters), np.float64)
         times: list[Any] = []
         for i in range(len(t) - 1, 0, -1):
             moved = slope(y[i], t[i], parameters) @ g[i]  # a later time sees a later y
             times.insert(0, moved)
-            state = anp.concatenate([y[i], a, anp.reshape(start - moved, 1), found])
+            state = anp.concatenate([y[i], a, anp.reshape(start - moved, 1), totals])
             state = odeint(backwards, state, anp.array([t[i], t[i - 1]]), (parameters,), **options)[1]
-            a, start, found = state[size : 2 * size] + g[i - 1], state[2 * size], state[2 * size + 1 :]
+            a, start, totals = state[size : 2 * size] + g[i - 1], state[2 * size], state[2 * size + 1 :]
         by_argument = {
             1: lambda: anp.reshape(a, anp.shape(y0)),
             2: lambda: anp.array([start, *times]),
-            3: lambda: unflatten(found),
+            3: lambda: unflatten(totals),
         }
         return by_argument[argnum]()
 

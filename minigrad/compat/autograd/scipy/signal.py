@@ -54,9 +54,9 @@ def _in_groups(x: Any, convolved: Sequence[int], summed: Sequence[int]) -> tuple
     """``x`` of shape (what is left, what is summed, *sizes), and the sizes of what is left."""
     convolved, summed = [axis % x.ndim for axis in convolved], [axis % x.ndim for axis in summed]
     left = [axis for axis in range(x.ndim) if axis not in convolved and axis not in summed]
-    kept, gone, sizes = ([x.shape[axis] for axis in group] for group in (left, summed, convolved))
-    grouped = anp.reshape(anp.transpose(x, (*left, *summed, *convolved)), (math.prod(kept), math.prod(gone), *sizes))
-    return grouped, tuple(kept)
+    free, gone, sizes = ([x.shape[axis] for axis in group] for group in (left, summed, convolved))
+    grouped = anp.reshape(anp.transpose(x, (*left, *summed, *convolved)), (math.prod(free), math.prod(gone), *sizes))
+    return grouped, tuple(free)
 
 
 def _padding(width: int, mode: str) -> tuple[int, int]:
