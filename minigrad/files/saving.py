@@ -20,8 +20,8 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     """Save ``state`` as a safetensors file; what was at ``path`` before stays whole until the new file is.
 
     ``state`` is a dict, list or tuple, nested as deep as needed, of arrays, tensors, NumPy scalars, int (of any
-    size), float (also inf and NaN), str, bool and None. Dtypes are bool, int8 to int64, uint8 to uint64, float16 to
-    float64, and complex64. A tensor is saved as its data.
+    size), float (also inf and NaN), str, bool and None. Dtypes are bool, int8 to int64, uint8 to uint64,
+    float16 to float64, complex64 and complex128. A tensor is saved as its data.
 
     Atomic: the bytes go to a temporary file in the same folder, reach the disk, and only then take the name. A
     process that is killed on the way, or a full disk, leaves the previous file. Arrays are written piece by piece.
