@@ -75,15 +75,13 @@ class Members:
         return len(vars(self._kind))
 
 
-_members: weakref.WeakValueDictionary[type, Members] = weakref.WeakValueDictionary()
+#: By the id of a class: classes may be equal to others, or have no hash. Members keep their class, so no id is reused.
+_members: weakref.WeakValueDictionary[int, Members] = weakref.WeakValueDictionary()
 
 
 def members_of(kind: type) -> Members:
     """The attributes of a class: one object, as long as somebody has it, so they are one place to all recordings."""
-    known = _members.get(kind)
-    if known is None:
-        known = _members[kind] = Members(kind)
-    return known
+    return _members.setdefault(id(kind), Members(kind))
 
 
 class Static:

@@ -3,7 +3,9 @@
 import collections
 import dataclasses
 import functools
+import gc
 import random
+import weakref
 
 import numpy as np
 import pytest
@@ -234,3 +236,58 @@ def test_what_a_step_keeps_in_a_class_is_as_in_an_object(make, backend):
             change()
             change_too()
     assert compiled.stats()["replayed"] >= 8
+
+
+class _Equal(type):
+    """Classes that are equal to each other by name, and that have no hash."""
+
+    def __eq__(cls, other):
+        return cls.__name__ == getattr(other, "__name__", None)
+
+    __hash__ = None
+
+
+class _EqualByName(_Equal):
+    def __hash__(cls):
+        return hash(cls.__name__)
+
+
+@pytest.mark.parametrize("metaclass", [_Equal, _EqualByName])
+def test_classes_that_are_equal_have_attributes_of_their_own(metaclass):
+    def two():
+        return metaclass("Run", (), {"n": 0}), metaclass("Run", (), {"n": 100})
+
+    def stepping(one, other):
+        def step(x):
+            one.n += 1
+            other.n += 10
+            return (x * (one.n + 2 * other.n)).sum()
+
+        return step
+
+    plain, compiled = two(), two()
+    step, program = stepping(*plain), mg.compile(stepping(*compiled), backend="numpy")
+    for i in range(10):
+        x = mg.Tensor(np.full(3, 1 + i % 4, np.float32))
+        assert program(x).item() == step(x).item()
+        assert [kind.n for kind in compiled] == [kind.n for kind in plain]
+    assert program.stats()["replayed"] >= 5
+
+
+def test_a_class_goes_with_the_last_step_that_has_it():
+    def run():
+        class Run:
+            n = 0
+
+        @mg.compile
+        def step(x):
+            Run.n += 1
+            return x * Run.n
+
+        for _ in range(4):
+            step(mg.tensor([1.0]))
+        return weakref.ref(Run)
+
+    last = run()
+    gc.collect()
+    assert last() is None
