@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -107,7 +108,7 @@ def _within(g: Any, limit: float) -> Any:
 
 def _with_gradient(parameters: Any, caller: str, recording: Any) -> tuple[list[Leaf], list[Any]]:
     """The leaves that have a gradient, and these; while a step is recorded, what stands for them."""
-    fresh = getattr(parameters, "gi_frame", None) is not None  # a generator that nobody has gone through
+    fresh = inspect.isgenerator(parameters) and inspect.getgeneratorstate(parameters) == inspect.GEN_CREATED
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors and not fresh and not hasattr(parameters, "__len__"):
         raise HyperparameterError(

@@ -147,3 +147,18 @@ def test_whether_to_raise_is_true_or_false(value):
     with pytest.raises(HyperparameterError, match="error_if_nonfinite is True or False"):
         mg.optim.clip_grad_norm_([p], 1.0, error_if_nonfinite=value)
     assert p.grad.tolist() == [3.0, np.inf]
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_a_generator_that_was_gone_through_is_refused(clip):
+    """A generator that nobody has asked may give nothing; one that has given all would clip nothing, in silence."""
+    (p,) = with_gradients([3.0])
+    clip((q for q in ()), 1.0)
+    parameters = (q for q in [p])
+    clip(parameters, 1.0)
+    with pytest.raises(HyperparameterError, match="has nothing left"):
+        clip(parameters, 1.0)
+    begun = (q for q in [p])
+    next(begun)
+    with pytest.raises(HyperparameterError, match="has nothing left"):
+        clip(begun, 1.0)
