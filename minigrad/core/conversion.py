@@ -116,7 +116,7 @@ def as_data(data: Any, dtype: DTypeLike | None = None) -> Any:
 
 def is_complex(data: Any) -> bool:
     """Whether an array, a number or nested lists of them hold complex numbers."""
-    return any(x.dtype.kind == "c" if hasattr(x, "dtype") else isinstance(x, complex) for x in flat(data))
+    return any(isinstance(x, complex) or getattr(getattr(x, "dtype", None), "kind", "") == "c" for x in flat(data))
 
 
 def complex_default() -> np.dtype:

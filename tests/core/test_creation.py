@@ -118,3 +118,14 @@ def test_a_complex_value_with_a_gradient_stays_complex():
 def test_a_complex_value_for_a_real_dtype_is_refused(make, value):
     with pytest.raises(DTypeError, match="complex numbers do not become float64"):
         make(value, dtype=float)
+
+
+def test_what_has_a_dtype_of_another_library_is_read_by_its_numbers():
+    class Foreign:
+        dtype = "float32 of another library"
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array([1.0, 2.0], dtype)
+
+    assert mg.full((3, 2), Foreign()).tolist() == [[1, 2]] * 3
+    assert mg.linspace(Foreign(), 0.0, 3).tolist() == [[1, 2], [0.5, 1], [0, 0]]
