@@ -157,15 +157,20 @@ class DataLoader:
         """The next whole batches of the epoch, at most ``most``, in one piece: arrays (batches, batch_size, ...).
 
         The ``for`` loop still gives them, unless ``skip`` says that they have been used. None where there are none, or
-        where batches are not slices of arrays: with a ``transform`` or ``prefetch``, or of another dataset.
+        where batches are not slices of arrays: with a ``transform`` or ``prefetch``, or of another dataset. Raises
+        ``DataError`` where ``most`` is not an int from 0 on.
+
+        >>> loader = mg.data.DataLoader(([[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1, 0]), batch_size=1)
+        >>> for x, y in loader:
+        ...     if y == 0 and (block := loader.upcoming(2)) is not None:
+        ...         print(x.ravel(), "and", block[0].ravel())
+        ...         loader.skip(len(block[0]))
+        [0.] and [1. 2.]
         """
-        turn = self._turn
-        if turn is None or type(turn.dataset) is not ArrayDataset or self.transform is not None:
+        count, turn = min(_count("most", most, 0), self._whole_left()), self._turn
+        if turn is None or not count or type(turn.dataset) is not ArrayDataset or self.transform is not None:
             return None
         size = self.batch_size
-        count = min(most, len(self.dataset) // size - turn.next)
-        if count < 1:
-            return None
         places = slice(turn.next * size, (turn.next + count) * size)
         arrays = turn.dataset.arrays
         pieces = [a[places] if turn.order is None else a.take(turn.order[places], 0) for a in arrays]
@@ -175,9 +180,19 @@ class DataLoader:
         return batches
 
     def skip(self, count: int) -> None:
-        """Go on behind the next ``count`` batches of the epoch, which ``upcoming`` has given."""
+        """Go on behind the next ``count`` batches of the epoch, which ``upcoming`` has given.
+
+        Raises ``DataError`` for more batches than are left whole, or below 0.
+        """
+        left = self._whole_left()
+        if _count("count", count, 0) > left:
+            raise DataError(f"skip({count}) goes beyond the end: {left} whole batches of this epoch are left")
         if self._turn is not None:
             self._turn.next = self._position = self._turn.next + count
+
+    def _whole_left(self) -> int:
+        """The whole batches that are left of the epoch in which a ``for`` loop is; 0 outside of one."""
+        return 0 if self._turn is None else max(len(self.dataset) // self.batch_size - self._turn.next, 0)
 
     def shares(self, rank: int, size: int, devices: int) -> Iterator[Share]:
         """What rank number ``rank`` of ``size`` loads of each batch, in the order that one process would have them in.
@@ -291,7 +306,7 @@ class DataLoader:
                 generator_from(start, self.generator)  # checked before anything is set
             set_generator_state(state["generator"], self.generator)
         self.epoch, self._position, self._start = epoch, position, start
-        self._resumes = position is not None
+        self._resumes, self._turn = position is not None, None
 
     def _identity(self) -> dict[str, Any]:
         """The settings that must match for a position to mean the same."""

@@ -38,7 +38,7 @@ class Blocks:
         self._size = 2
         self._tries = _TRIES
 
-    def made(self, whole: Compiled, trainer: RunState, most: float) -> list[Step]:
+    def next_steps(self, whole: Compiled, trainer: RunState, most: float) -> list[Step]:
         """The next steps, at most ``most``, as far as the program of a step makes them alone; perhaps none."""
         block = self._batches.upcoming(int(min(self._size, most))) if self._tries else None
         if block is None:

@@ -203,7 +203,7 @@ class Run:
         """Make the next steps in blocks, as far as that goes; whether the run goes on."""
         trainer = self.trainer
         while blocks is not None and self.whole is not None:
-            steps = blocks.made(self.whole, trainer, self._save_at - trainer.step)
+            steps = blocks.next_steps(self.whole, trainer, self._save_at - trainer.step)
             if not steps:
                 break
             trainer.batch += len(steps)

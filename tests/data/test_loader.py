@@ -349,3 +349,56 @@ def test_a_flag_is_true_or_false(name, value):
     with pytest.raises(DataError, match=f"{name}= is True or False"):
         DataLoader(np.ones((4, 2)), batch_size=2, **{name: value})
     assert len(DataLoader(np.ones((4, 2)), batch_size=2, **{name: np.True_})) == 2
+
+
+def test_a_loop_gives_what_upcoming_gave_unless_it_is_skipped():
+    loader = DataLoader((np.arange(11), np.arange(11)), batch_size=2, shuffle=True, seed=0)
+    (expected, _), (seen, _) = (zip(*loader, strict=True) for _ in range(2))  # two epochs differ
+    assert [x.tolist() for x in expected] != [x.tolist() for x in seen]
+    other = DataLoader((np.arange(11), np.arange(11)), batch_size=2, shuffle=True, seed=0)
+    taken = []
+    for x, _ in other:
+        taken.append(x.tolist())
+        block = other.upcoming(2)
+        if len(taken) in (1, 4):
+            taken += block[0].tolist()
+            other.skip(len(block[0]))
+    assert taken == [x.tolist() for x in expected]
+
+
+@pytest.mark.parametrize("value", [-1, 1.0, None, "2", [1]], ids=repr)
+def test_numbers_of_batches_are_ints_from_0_on(value):
+    loader = DataLoader(np.arange(10), batch_size=2)
+    batches = iter(loader)
+    next(batches)
+    for call in loader.upcoming, loader.skip:
+        with pytest.raises(DataError, match="is an int from 0 on"):
+            call(value)
+    assert loader.upcoming(0) is None
+    loader.skip(0)
+    assert [b[0].tolist() for b in batches] == [[2, 3], [4, 5], [6, 7], [8, 9]]
+
+
+def test_more_batches_than_are_left_are_not_skipped():
+    loader = DataLoader(np.arange(9), batch_size=2)
+    with pytest.raises(DataError, match=r"skip\(1\) goes beyond the end: 0 whole batches"):
+        loader.skip(1)
+    batches = iter(loader)
+    next(batches)
+    with pytest.raises(DataError, match=r"skip\(4\) goes beyond the end: 3 whole batches"):
+        loader.skip(4)
+    loader.skip(3)
+    assert [b[0].tolist() for b in batches] == [[8]]  # what is no whole batch is left to the loop
+    assert loader.upcoming(1) is None
+
+
+def test_a_state_that_is_loaded_ends_what_was_coming():
+    loader = DataLoader(np.arange(10), batch_size=2)
+    batches = iter(loader)
+    next(batches)
+    state = loader.state_dict()
+    next(batches)
+    loader.load_state_dict(state)
+    assert loader.upcoming(2) is None
+    assert next(iter(loader))[0].tolist() == [2, 3]
+    assert loader.upcoming(1)[0].tolist() == [[4, 5]]

@@ -42,8 +42,8 @@ def run(
 ):
     """A fit, the steps that blocks made, and where it ended."""
     made = []
-    several = Blocks.made
-    monkeypatch.setattr(Blocks, "made", lambda *args: made.append(several(*args)) or made[-1])
+    several = Blocks.next_steps
+    monkeypatch.setattr(Blocks, "next_steps", lambda *args: made.append(several(*args)) or made[-1])
     mg.manual_seed(0)
     model = network(*[layer() for layer in layers])
     fit = {name: options.pop(name) for name in ("checkpoint_dir", "checkpoint_every", "val") if name in options}
@@ -134,8 +134,8 @@ def test_several_predictions_of_which_nobody_asks(monkeypatch):
             return z, z.sum()
 
     made = []
-    several = Blocks.made
-    monkeypatch.setattr(Blocks, "made", lambda *args: made.append(several(*args)) or made[-1])
+    several = Blocks.next_steps
+    monkeypatch.setattr(Blocks, "next_steps", lambda *args: made.append(several(*args)) or made[-1])
     model = Two()
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     trainer = Trainer(model, optimizer, lambda z, y: nn.functional.cross_entropy(z[0], y), compile="native")
