@@ -17,7 +17,7 @@ import numpy as np
 from minigrad import random
 from minigrad.compiler.backends import MISSED, is_exact
 from minigrad.compiler.rounding import interpreted, within
-from minigrad.compiler.tracing.assigned_data import regain
+from minigrad.compiler.tracing.assigned_data import coming_home
 from minigrad.compiler.tracing.frozen import keeping
 from minigrad.compiler.tracing.trace_comparison import same_numbers, same_to_rounding
 from minigrad.core.tensor import Tensor
@@ -51,11 +51,10 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
     before, remembered = ready.state(arrays), ready.kept()
     token = AS_WRITTEN.set(True)
     try:
-        with keeping():
+        with keeping(), coming_home([ready.program], apart=ready.program.shows_old_data):
             result = eager()
     finally:
         AS_WRITTEN.reset(token)
-    regain(ready.program.assigned)
     expected = _places_of(ready, result, arrays)
     after, kept_after = ready.state(arrays), ready.kept()
     ready.put_back(before, arrays)

@@ -19,6 +19,7 @@ from minigrad.compiler.program import Program
 from minigrad.compiler.program_cache import PROGRAMS, bound, noted, say
 from minigrad.compiler.repeated import Repeated
 from minigrad.compiler.snapshot import is_own_error, may_be_put_back, may_have_numbers, prepared, remembered
+from minigrad.compiler.tracing.assigned_data import coming_home
 from minigrad.compiler.tracing.computed_numbers import check_not_kept
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.pending import AllWaiting, Waiting
@@ -192,7 +193,12 @@ class Compiled(Repeated):
         """The step as it is written."""
         self._complete()
         self._calls["eager"] += 1
-        return mapped_once(_without_graph, self.function(*args, **kwargs))
+        with coming_home([ready.program for several in self._ready.values() for ready in several], apart=True):
+            return self._as_written(args, kwargs)
+
+    def _as_written(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the function returns, without a graph."""
+        return mapped_once(lambda x: x.detach() if isinstance(x, Tensor) else x, self.function(*args, **kwargs))
 
     def _recorded(self, key: Any, inputs: dict[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call that is recorded; when it agrees with the one before, the program is ready."""
@@ -332,16 +338,12 @@ class Compiled(Repeated):
     def _audit_call(self, key: Any, ready: Ready, arrays: list[Any], args: Any, kwargs: Any) -> Any:
         """The call run both ways; a program that differs from the step is not run again."""
         ready.used = time.perf_counter()
-
-        def eager() -> Any:
-            return mapped_once(_without_graph, self.function(*args, **kwargs))
-
         try:
-            ran, result = audited(ready, self.backend, eager, arrays)
+            ran, result = audited(ready, self.backend, functools.partial(self._as_written, args, kwargs), arrays)
         except AuditError:
             with self._lock:
-                left = [one for one in self._ready.pop(key, ()) if one is not ready]
-                self._ready |= {key: left} if left else {}
+                if left := [one for one in self._ready.pop(key, ()) if one is not ready]:
+                    self._ready[key] = left
             raise
         except Exception:  # the step's own
             self._calls["eager"] += 1
@@ -394,7 +396,3 @@ def compile(
     if function is None:
         return functools.partial(compile, backend=backend, check=check, audit=audit, devices=devices, shard=shard)
     return Compiled(function, backend, check, audit, options)
-
-
-def _without_graph(x: Any) -> Any:
-    return x.detach() if isinstance(x, Tensor) else x

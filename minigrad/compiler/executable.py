@@ -24,7 +24,6 @@ from minigrad.compiler.passes.conditions import raised
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, Call, Out, Program
 from minigrad.compiler.program_cache import weight
 from minigrad.compiler.snapshot import counting, counts_of
-from minigrad.compiler.tracing.assigned_data import regain
 from minigrad.compiler.tracing.counts import Told
 from minigrad.compiler.tracing.finish import still_watched
 from minigrad.compiler.tracing.random_draws import Streams
@@ -79,8 +78,7 @@ class Ready:
 
     def _watch(self) -> None:
         #: Whether all is as it was recorded: names, the memory of tensors, whether gradients are there.
-        holds = self._reach.guards.holding(self.program.tensors, self._entry, self._watched, self.built.holds)
-        self.is_valid = _regained(self.program.assigned, holds) if self.program.assigned else holds
+        self.is_valid = self._reach.guards.holding(self.program.tensors, self._entry, self._watched, self.built.holds)
 
     def audited(self, ran: bool) -> None:
         """Note a call that ran both ways: the next is at twice as many replays."""
@@ -240,16 +238,6 @@ class Ready:
             contents = [*flat(place.made(len(item) if isinstance(item, list) else 1))]
             named += [(place.name, np.asarray(getattr(x, "_array", x))) for x in contents]
         return named
-
-
-def _regained(assigned: list[Any], holds: Callable[[], bool]) -> Callable[[], bool]:
-    """The same test, of tensors that are where the program knows them to be."""
-
-    def is_valid() -> bool:
-        regain(assigned)
-        return holds()
-
-    return is_valid
 
 
 def _from_outputs(tree: Any, outs: list[Out]) -> Callable[[tuple[Any, ...]], Any]:

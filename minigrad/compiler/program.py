@@ -167,6 +167,7 @@ class Program:
         self.is_whole = False  # whether nothing is written before the last call that may raise an error
         self.may_be_left = False  # whether a backend has added conditions of its own
         self.assigned: list[tuple[Any, Any]] = []  # tensors that the step gives other data, and their memory
+        self.shows_old_data = False  # whether data from before that leaves the step
         self.entry: dict[Any, bool] = {}  # leaf: whether its .grad was None when the step began
         self.decisions: list[Any] = []  # what Python decided by numbers of the step, in order: conditions of a run
         self.grown = ""  # the name of a list that the step appends to and reads

@@ -8,11 +8,13 @@ that others took before the step has the new ones, as after the step of an optim
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.program import RESULT
+from minigrad.compiler.program import RESULT, Program
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
 from minigrad.core.stands import shown
@@ -48,13 +50,32 @@ def settle(recording: Any) -> None:
             known[...] = new
 
 
-def regain(assigned: list[tuple[Tensor, Any]]) -> None:
-    """Bring tensors back to the memory that a program knows, where the step as it is written gave them another."""
-    for tensor, memory in assigned:
-        data = tensor._array
-        if data is not memory and (data.shape, data.dtype) == (memory.shape, memory.dtype):
-            np.copyto(memory, data)
-            tensor._array = memory
+def is_overwritten(recording: Any, root: Any) -> bool:
+    """Whether the memory of a value gets other numbers when the step ends."""
+    for tensor, memory in recording.assigned.values():
+        known = recording.capture(memory).value
+        if known.root is root and tensor._array.value is not known:
+            return True
+    return False
+
+
+@contextmanager
+def coming_home(programs: Iterable[Program], apart: bool) -> Iterator[None]:
+    """Around a step as it is written: the tensors whose data it assigns end in the memory that programs know.
+
+    With ``apart`` their data lies in a copy meanwhile: an array from before, which leaves the step, stays what it was.
+    """
+    pairs = [(x, memory) for program in programs for x, memory in program.assigned if x._array is memory]
+    for tensor, memory in pairs if apart else ():
+        tensor._array = memory.copy()
+    try:
+        yield
+    finally:
+        for tensor, memory in pairs:
+            data = tensor._array
+            if data is not memory and (data.shape, data.dtype) == (memory.shape, memory.dtype):
+                np.copyto(memory, data)
+                tensor._array = memory
 
 
 def settle_early(recording: Any) -> None:

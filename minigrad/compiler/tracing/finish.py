@@ -139,10 +139,16 @@ def _check_graphs(recording: Any, program: Program) -> None:
 
 
 def _owned(recording: Any, array: Any) -> Recorded:
-    """What leaves the step as a recorded array; a constant of the program as a copy, for the user to write into."""
+    """What leaves the step as a recorded array.
+
+    It is a copy of a constant of the program, for the user to write into, and of data that is overwritten at the end.
+    """
     recorded: Recorded = recording.capture(array)
     root = recorded.value.root
-    return recorded.copy("K") if root.kind == CAPTURE and not root.name and recorded.value.is_array else recorded
+    is_old = assigned_data.is_overwritten(recording, root)
+    recording.program.shows_old_data |= is_old
+    is_constant = root.kind == CAPTURE and not root.name and recorded.value.is_array
+    return recorded.copy("K") if is_old or is_constant else recorded
 
 
 def _note_gradients(recording: Any, program: Program) -> None:
