@@ -1,8 +1,8 @@
-"""The pages of those who know another library: ``python -m tests.idiom_pages`` writes them.
+"""The pages for readers who know another library: ``python -m tests.idiom_pages`` writes them.
 
-The tables are those that errors speak from (``minigrad/support/idioms.txt``), of which every line runs as a test. A row
-is of JAX or of Keras and TensorFlow where the lists below say so, else of PyTorch. What begins a page is in
-``docs/site/heads``.
+Their tables are those that errors quote (``minigrad/support/idioms.txt``); every line of code in them runs as a test. A
+row belongs to JAX or to Keras and TensorFlow where the lists below name it, and else to PyTorch. The head of each page is
+a file of ``docs/site/heads``.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ TITLES = {
     "minigrad.nn.functional": "Functions of layers", "minigrad.nn.init": "Initial weights",
     "minigrad.optim": "Optimizers", "minigrad.optim.schedules": "Schedules", "minigrad.data": "Data",
     "minigrad.train": "Training", "minigrad.viz": "Pictures", "Trainer": "Methods of a trainer",
-    "History": "What fit gives", "DataLoader": "Attributes of a loader",
+    "History": "What fit returns", "DataLoader": "Attributes of a loader",
     "libraries": "Functions of NumPy and SciPy that know no tensors",
     "Module": "Methods of a model", "Optimizer": "Methods of an optimizer", "keywords": "Options",
 }  # fmt: skip
@@ -97,7 +97,7 @@ def page(library: str) -> str:
     head = (ROOT / "docs" / "site" / "heads" / f"{library}.txt").read_text(encoding="utf-8")
     parts = [head.rstrip()]
     for section, table in rows(library).items():
-        parts += ["", f"## {TITLES[section]}", "", f"| {LIBRARIES[library]} | here |", "|---|---|"]
+        parts += ["", f"## {TITLES[section]}", "", f"| {LIBRARIES[library]} | minigrad |", "|---|---|"]
         merged: dict[str, list[str]] = {}
         for name, line in table.items():
             merged.setdefault(line, []).append(name)

@@ -291,7 +291,7 @@ def test_a_module_of_ones_own_keeps_its_options():
 ARGUMENTS = {
     'data.read_csv("a.csv", "kind", sep=";")': 'read_csv has no option sep=; write delimiter=";"',
     'data.read_csv("a.csv", header=None)': "read_csv has no option header=; the first line of the file has the names",
-    'data.read_csv("a.csv")': "read_csv: missing a required argument: 'target'; the column to predict has a name: data",
+    'data.read_csv("a.csv")': "read_csv: missing a required argument: 'target'; name the column to predict: data",
     'data.read_csv("a.csv", delimeter=";")': "read_csv has no option delimeter=; did you mean delimiter=?",
     "data.DataLoader(a, batchsize=2)": "DataLoader has no option batchsize=; write batch_size=32",
     "data.DataLoader(a, shufle=True)": "DataLoader has no option shufle=; did you mean shuffle=?",
@@ -483,7 +483,7 @@ def test_every_function_says_what_it_calls_an_axis():
 
 def test_a_step_takes_no_closure():
     optimizer = optim.SGD([mg.ones(2, requires_grad=True)], lr=0.1)
-    with pytest.raises(TypeError, match=r"SGD.step has no option closure=; the loss is computed, backward"):
+    with pytest.raises(TypeError, match=r"SGD.step has no option closure=; compute the loss, call loss.backward"):
         optimizer.step(lambda: 1.0)
 
 
