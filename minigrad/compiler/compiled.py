@@ -6,6 +6,7 @@ import functools
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ from minigrad.errors import CompileError
 from minigrad.support.forking import whole_at_fork
 from minigrad.support.idioms import told
 
-#: At most 8 programs are kept for arguments of one kind; after 3 in a row that never ran comes a warning.
+#: Of arguments of one kind: programs, at most; those in a row that never ran, or calls to settle that gave none.
 _KEPT, _WASTED = 8, 3
 
 #: One thread records at a time: meanwhile others stand in the places of functions and numbers of the whole process.
@@ -70,7 +71,7 @@ class Compiled(Repeated):
         self.settles = False
         #: Called before the function runs as it is written, which may need more of the arguments than a program does.
         self.completed: Callable[[], None] | None = None
-        self._settling, self._unsettled = False, dict[Any, None]()
+        self._settling, self._unsettled = False, Counter[Any]()
         self._lock = whole_at_fork(threading.RLock())
         self._ready: dict[Any, list[Ready]] = {}
         self._first = AllWaiting(PROGRAMS)  # recordings that none has agreed with yet
@@ -148,23 +149,22 @@ class Compiled(Repeated):
 
     def _settled(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result of a program that is made of this very call: it is recorded, all is put back, and then it runs."""
-        latest, now = self._latest, mode()
-        self._settling = True
+        latest, self._settling = self._latest, True
         try:
-            for _ in range(2 * (key not in self._unsettled)):
+            for _ in range(2 * (self._unsettled[key] < _WASTED)):
                 reach, unprepare = self._reach(args, kwargs)
                 unprepare()
                 if not may_be_put_back(reach):
                     break
                 put_back = remembered(reach, (args, kwargs))
-                self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
+                self._recorded(*self._varying.key(args, kwargs, mode(), []), args, kwargs)
                 put_back()
                 del reach, unprepare, put_back  # they hold arrays, which a backend would take elsewhere
                 if self._latest is not latest:
                     return self(*args, **kwargs)
-            else:
-                self._unsettled[key] = None
-            return self._recorded(*self._varying.key(args, kwargs, now, []), args, kwargs)
+            else:  # perhaps of this call alone
+                self._unsettled[key] += 1
+            return self._recorded(*self._varying.key(args, kwargs, mode(), []), args, kwargs)
         finally:
             self._settling = False
 

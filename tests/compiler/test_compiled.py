@@ -539,3 +539,37 @@ def test_a_step_that_settles_has_the_same_bits_wherever_it_is_recorded_anew(back
     assert got[0] == expected[0]
     for x, y in zip(got[1], expected[1], strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("kind", ["frozen", "unused"])
+def test_a_step_settles_also_behind_a_call_of_which_no_program_is_made(kind):
+    """Adam's first step moves weights without a gradient into other memory."""
+
+    def run(anew):
+        draws = np.random.default_rng(0)
+        model = nn.Sequential(*[nn.Linear(5, 5, generator=draws) for _ in range(3)])
+        model[0].weight.requires_grad = kind != "frozen"
+        used = nn.Sequential(*model[int(kind == "unused") :])
+        optimizer = optim.Adam(model.parameters())
+        losses = []
+
+        def forward(x, y):
+            loss = nn.functional.cross_entropy(used(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = None
+        for number in range(7):
+            if step is None or number in anew:
+                step = mg.compile(forward, backend="native", audit=False)
+                step.settles = True
+            optimizer.prepare()
+            optimizer.zero_grad()
+            losses.append(step(mg.tensor(draws.standard_normal((8, 5)), dtype="float32"), np.arange(8) % 5).item())
+        return losses, [x.data.tobytes() for x in model.parameters()]
+
+    expected = run(())
+    assert run((1, 2)) == expected
+    assert run((4,)) == expected
