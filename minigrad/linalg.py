@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from minigrad.ops.decompositions import *
 from minigrad.ops.determinants import *
 from minigrad.ops.eigenvalues import *
+from minigrad.ops.least_squares import *
 from minigrad.ops.linalg import *
 from minigrad.ops.matrices import *
 from minigrad.ops.matrix_equations import *
@@ -21,8 +22,8 @@ from minigrad.support.idioms import missing_from
 
 __all__: list[str] = []
 for _family in """
-    decompositions determinants eigenvalues linalg matrices matrix_equations matrix_functions matrix_logarithms norms
-    structured triangular
+    decompositions determinants eigenvalues least_squares linalg matrices matrix_equations matrix_functions
+    matrix_logarithms norms structured triangular
 """.split():
     __all__ += _import(f"minigrad.ops.{_family}").__all__
 

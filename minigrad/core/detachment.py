@@ -6,7 +6,9 @@ callback of ``scipy.integrate.quad``), and all of them come through ``__float__`
 
 from __future__ import annotations
 
-from minigrad.core.context import is_recording, refusing
+from typing import Any
+
+from minigrad.core.context import differentiating, is_recording, refusing
 from minigrad.core.library_calls import instead
 from minigrad.errors import DetachWarning, GraphError
 from minigrad.support.user_warnings import warn
@@ -27,6 +29,10 @@ ARRAY = (
     "x.item() or x.detach().numpy() to leave the graph on purpose"
 )
 _ARRAYS_INSTEAD = "join tensors with mg.stack([...]), or fill out = mg.zeros(n, t.dtype) by out[i] = t"
+LISTED = (
+    "t.tolist() of a tensor that requires a gradient gives Python numbers, and the gradient ends there: write t itself "
+    "for the list, or for row in t; write t.data.tolist() to leave the graph on purpose"
+)
 PICKLED = (
     "a copy by copy.copy, copy.deepcopy or pickle is outside the graph, and the gradient ends there: {}, or x.detach() "
     "to leave the graph on purpose"
@@ -49,6 +55,12 @@ def leaves_in_passing(what: str) -> None:
     if refusing() is not None:
         raise refusal(what)
     warn(_told(what), DetachWarning)
+
+
+def refuse_inside(what: str, node: Any) -> None:
+    """Raise ``GraphError`` for a tensor with a node, where a function is differentiated; elsewhere it is meant."""
+    if node is not None and isinstance(refusing(), differentiating):
+        raise refusal(what)
 
 
 def refusal(what: str) -> GraphError:

@@ -179,11 +179,21 @@ class ArrayMethods:
         """The same values in memory of their own, row by row as NumPy's method has them, in the graph."""
         return ops["copy"](self, order)
 
+    def _is_laid_out(self, order: str) -> bool:
+        """Whether the memory has the layout that NumPy calls "C", "F", "A" (one of these) or "K" (any)."""
+        orders = {"K": "", "A": "CF"}.get(order, order)
+        return not orders or any(self._array.flags[f"{each}_CONTIGUOUS"] for each in orders)
+
     def astype(
         self, dtype: DTypeLike, order: str = "K", casting: Casting = "unsafe", subok: bool = True, copy: bool = True
     ) -> Tensor:
-        """The elements in another dtype, in memory of their own; the gradient comes back in this one's."""
+        """The elements in another dtype; the gradient comes back in this one's.
+
+        They lie in memory of their own; with ``copy=False`` what is of this dtype and order is this tensor itself.
+        """
         dtype = as_dtype(dtype)
+        if not copy and self._array.dtype == dtype and self._is_laid_out(order):
+            return cast("Tensor", self)
         if casting != "unsafe" and not np.can_cast(self._array.dtype, dtype, casting):
             raise DTypeError(f"{self._array.dtype} is not cast to {dtype} by the rule {casting!r}")
         if self._node is None or dtype.kind in "fc":

@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from minigrad.core import detachment
 from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
-from minigrad.core.context import differentiating, get_default_dtype, keeping_leaves, mode, phase, recorder, refusing
+from minigrad.core.context import get_default_dtype, is_recording, keeping_leaves, mode, phase, recorder
 from minigrad.core.conversion import as_array, as_data, detached
-from minigrad.core.detachment import ARRAY, COPY, MASKED, NUMBER, PICKLED, leaves_in_passing, refusal
 from minigrad.core.graph import Leaf, Node, uphill, walk
 from minigrad.core.inplace import assign, copied, leaf_of, lend, seen, write_at
 from minigrad.core.interchange import Interchange
@@ -242,7 +242,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self._node is not None:
-            raise refusal(ARRAY)
+            raise detachment.refusal(detachment.ARRAY)
         if copy or (dtype is not None and dtype != self.dtype):
             return np.array(seen(self), dtype, copy=copy)
         data = self.data
@@ -252,7 +252,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
     def _mask(self) -> NoReturn:
         if self._node is None:  # for np.ma, a mask that is missing means that there is none
             raise AttributeError("a Tensor has no mask", name="_mask", obj=self)
-        raise refusal(MASKED)
+        raise detachment.refusal(detachment.MASKED)
 
     mask = _mask  # np.ma.median asks for this one
 
@@ -268,7 +268,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         return self._array.item()
 
     def tolist(self) -> Any:
-        """The data as nested lists of Python numbers."""
+        """The data as nested lists of Python numbers. Raises ``GraphError`` in a function that is differentiated."""
+        detachment.refuse_inside(detachment.LISTED, self._node if is_recording() else None)
         return self._array.tolist()
 
     def __float__(self) -> float:
@@ -283,7 +284,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
     def _as_number(self) -> Any:
         number = self.item()
         if self._node is not None and recorder() is None:  # there Python's float() is refused
-            leaves_in_passing(NUMBER)
+            detachment.leaves_in_passing(detachment.NUMBER)
         return number
 
     def __index__(self) -> int:
@@ -322,8 +323,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         if isinstance(self._node, Node):
             what = instead("write x.copy() to keep the gradient, x.detach() to lose it")
             raise GraphError(f"a computed tensor cannot be copied together with its graph: {what}")
-        if self._node is not None and isinstance(refusing(), differentiating):
-            raise refusal(PICKLED)
+        detachment.refuse_inside(detachment.PICKLED, self._node)
         if recorder() is not None:
             raise CompileError(
                 "mg.compile: a tensor is copied (copy.deepcopy) or pickled in the step, and a program would keep the "
@@ -352,7 +352,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
 def _data_of(data: Any, dtype: DTypeLike | None) -> Any:
     if isinstance(data, Tensor):
         if data._node is not None:
-            leaves_in_passing(COPY)
+            detachment.leaves_in_passing(detachment.COPY)
         data = data._array
     return as_data(data, dtype)
 

@@ -98,8 +98,8 @@ def reduced(ufunc: Any, z: Any, window: Window, counts: Sizes) -> Any:
         seen = [slice(0, e, d) for e, d in zip(window.extents(), window.dilation, strict=True)]
         z, axes = z[(..., *seen)], range(2, z.ndim)
         for axis in [axis for axis in axes if abs(z.strides[axis]) > abs(z.strides[1])]:  # of runs over the channels
-            z = ufunc.reduce(z, axis, dtype=z.dtype, keepdims=True)
-        return ufunc.reduce(z, tuple(axes), dtype=z.dtype, keepdims=True)
+            z = ufunc.reduce(z, axis, dtype=z.dtype.type, keepdims=True)
+        return ufunc.reduce(z, tuple(axes), dtype=z.dtype.type, keepdims=True)
     for axis, elements in enumerate(window.kernel):  # one axis after the other: k + k operations, not k * k
         before = (slice(None),) * (axis + 2)
         whole = z

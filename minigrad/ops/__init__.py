@@ -19,8 +19,8 @@ FAMILIES = """
 """.split()
 #: Those whose names stand elsewhere, or nowhere.
 OTHERS = """
-    attention convolution decompositions determinants eigenvalues embedding fourier in_place linalg matrices
-    matrix_equations matrix_functions matrix_logarithms normalisation norms numpy_options pooling recurrent
+    attention convolution decompositions determinants eigenvalues embedding fourier in_place least_squares linalg
+    matrices matrix_equations matrix_functions matrix_logarithms normalisation norms numpy_options pooling recurrent
     recursive_filters reduction_options sparse structured substitution triangular ufunc_calls ufunc_methods
     windows
 """.split()

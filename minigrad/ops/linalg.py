@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from minigrad.core.table import derived
 from minigrad.errors import ShapeError
 from minigrad.ops.products import matmul
 
-__all__ = ["inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "solve", "tensorinv", "tensorsolve"]
+__all__ = ["inv", "matrix_power", "matrix_rank", "multi_dot", "solve", "tensorinv", "tensorsolve"]
 
 Shape = tuple[int, ...]
 
@@ -101,46 +101,6 @@ pseudo_inverse = primitive(
     doc="The pseudo-inverse; singular values up to ``rcond`` (or ``rtol``) times the largest count as 0. The gradient "
     "is that along matrices of the same rank: from one rank to another a pseudo-inverse jumps.",
 )
-
-
-class LstsqResult(NamedTuple):
-    """The results of ``lstsq``, in NumPy's order."""
-
-    solution: Any
-    residuals: Any
-    rank: Any
-    singular_values: Any
-
-
-@derived(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
-    """The shortest x with the least ``(b - a @ x)**2``, the sums of these squares, the rank of a, its singular values.
-
-    The solution and the residuals have gradients, along matrices of the same rank (so for a of full rank, the
-    gradients); rank and singular values are plain answers. The residuals are empty, as NumPy's, unless a has
-    more rows than columns and full rank. Singular values up to ``rcond`` times the largest count as 0; one outside
-    of (0, 1) stands for the precision of the dtype, as in NumPy.
-    """
-    if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
-        raise ShapeError(
-            f"lstsq takes one matrix a, and b of one or two axes, got shapes {np.shape(a)} and {np.shape(b)}: write "
-            "mg.linalg.pinv(a) @ b, which takes stacks of matrices too"
-        )
-    rows, columns = np.shape(a)
-    plain = np.linalg.lstsq(detached(a), detached(b), rcond)
-    rank, values = plain[2], plain[3]
-    precision = float(np.finfo(values.dtype).eps)
-    if rcond is None:
-        rcond = precision * max(rows, columns)
-    elif not 0 < rcond < 1:
-        rcond = precision
-    x = matmul(pseudo_inverse(a, rcond), b)
-    residuals: Any = plain[1]
-    if columns < rows and is_true(rank == columns):
-        rest = b - matmul(a, x)
-        squares = np.real(rest * np.conjugate(rest)) if rest.dtype.kind == "c" else np.square(rest)
-        residuals = np.atleast_1d(np.sum(squares, 0))
-    return LstsqResult(x, residuals, rank, values)
 
 
 # -- powers and chains --------------------------------------------------------------------------

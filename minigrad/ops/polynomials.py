@@ -13,7 +13,8 @@ from minigrad.core.table import derived
 from minigrad.errors import HyperparameterError, ShapeError
 from minigrad.ops.along import beside, first_true, floating, given
 from minigrad.ops.eigenvalues import eigvals
-from minigrad.ops.linalg import inv, lstsq
+from minigrad.ops.least_squares import lstsq
+from minigrad.ops.linalg import inv
 from minigrad.ops.statistics import vander
 from minigrad.support.user_warnings import warn
 

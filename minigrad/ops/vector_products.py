@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.core.primitive import primitive
+from minigrad.core.stands import NumberStand
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import AxisError, ShapeError
 from minigrad.ops.indexing import put
@@ -85,7 +86,12 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     >>> mg.convolve(mg.tensor([1.0, 2.0]), mg.tensor([1.0, 1.0]))
     tensor([1., 3., 2.])
     """
-    return _convolve(a, v, mode)
+    return _convolve(_vector(a), _vector(v), mode)
+
+
+def _vector(x: Any) -> Any:
+    """A number of Python's as a list of it, whose dtype is that of the other vector."""
+    return [x] if isinstance(x, (int, float, complex, NumberStand)) else x
 
 
 @derived(np.correlate)

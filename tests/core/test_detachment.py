@@ -121,7 +121,6 @@ ARRAYS = {
 #: Leaving on purpose, looking and printing.
 SILENT = {
     "item": lambda t: t.item(),
-    "tolist": lambda t: t.tolist(),
     "data": lambda t: float(t.data),
     "bool": bool,
     "comparison": lambda t: (t < 1, t == 2, max(t, 1.0), sorted([t, 1.0])),
@@ -203,6 +202,19 @@ def test_a_tensor_of_a_tensor():
     with pytest.raises(GraphError, match=r"t\.copy\(\)"):
         mg.grad(lambda x: mg.tensor(x).sum())(np.ones(2))
     assert mg.tensor(tensor().detach()).item() == pytest.approx(1.2)
+
+
+def test_a_list_of_numbers_is_refused_where_a_function_is_differentiated():
+    """NumPy users write ``for v in x.tolist()``: its gradient was 0 without a word. Elsewhere it is meant."""
+    for transform in (mg.grad, mg.jacobian, lambda f: lambda x: mg.jvp(f, (x,), (x,))):
+        with pytest.raises(GraphError, match=r"inside a function.*for row in t.*t\.data\.tolist\(\)"):
+            transform(lambda x: mg.tensor((x * 2).tolist()).sum())(np.ones(2))
+    assert mg.grad(lambda x: (x.detach().tolist(), x.data.tolist(), x.sum())[2])(np.ones(2)).tolist() == [1, 1]
+    with mg.no_grad():
+        assert mg.grad(lambda x: (mg.no_grad()(x.tolist)(), x.sum())[1])(np.ones(2)).tolist() == [1, 1]
+    with mg.detect_anomaly(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tensor().tolist() == pytest.approx(1.2)
 
 
 def test_a_formula_that_leaves_is_refused_where_its_gradient_is_recorded():

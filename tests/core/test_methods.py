@@ -156,6 +156,22 @@ def test_methods_have_the_options_of_numpys(call):
         np.testing.assert_allclose(leaf.grad.ravel(), numbers or steps[0], **tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", int])
+@pytest.mark.parametrize("order", ["C", "F", "K", "A"])
+@pytest.mark.parametrize("as_leaf", [False, True])
+def test_a_cast_without_a_copy_is_the_very_array_where_numpys_is(dtype, order, as_leaf):
+    """A write into what came back did not reach the tensor, without a word."""
+    for a in (np.ones((2, 3)), np.ones((3, 2)).T, np.ones((4, 3))[::2]):
+        x = mg.Tensor(a, requires_grad=as_leaf)
+        if as_leaf and dtype is int:
+            continue
+        is_same = x.data.astype(dtype, order, copy=False) is x.data
+        assert (x.astype(dtype, order, copy=False) is x) == is_same
+        if not as_leaf:
+            x.astype(dtype, order, copy=False)[...] = 5
+            assert (x.data == (5 if is_same else 1)).all()
+
+
 def test_what_a_cast_refuses():
     x = mg.tensor([1.5], requires_grad=True)
     with pytest.raises(DTypeError, match="by the rule 'safe'"):

@@ -62,7 +62,7 @@ def test_without_padding_it_is_the_array_itself():
     assert framed[0, 0, 0, 0] == 7
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", ">f8"])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_one_window_over_all_sees_each_element_once(dtype, dilation):
     x = np.random.default_rng(0).integers(-9, 9, (2, 3, 5, 7)).astype(dtype)
@@ -72,7 +72,7 @@ def test_one_window_over_all_sees_each_element_once(dtype, dilation):
     seen = x[:, :, ::dilation, ::dilation]
     total = windows.window_sum(x, window)
     np.testing.assert_array_equal(total, seen.sum((2, 3), keepdims=True))
-    assert total.dtype == x.dtype
+    assert total.dtype == x.dtype.newbyteorder("=")
     spread = np.zeros_like(x)
     spread[:, :, ::dilation, ::dilation] = total
     np.testing.assert_array_equal(windows.window_spread(total, window, (5, 7)), spread)

@@ -294,23 +294,6 @@ def test_slogdet_names_its_parts_and_its_sign_is_plain():
     same(result.logabsdet, math.log(2))
 
 
-def test_lstsq_names_its_parts():
-    a, b = normal(4, 2), normal(4, 3)
-    for a_, b_ in ((a, b), (a, b[:, 0]), (a.T, b[:2]), (np.ones((4, 2)), b)):
-        got, want = np.linalg.lstsq(leaf(a_), leaf(b_)), np.linalg.lstsq(a_, b_)
-        for one, two in zip(got, want, strict=True):
-            same(one, two)
-    check_gradients(lambda a, b: L.lstsq(a, b)[:2], a, b)
-
-
-@pytest.mark.parametrize("rcond", [-1, 0, 1e-3, 0.5, 1.0, 99])
-def test_lstsq_of_lower_rank_takes_rcond_as_numpy_does(rcond):
-    """What lies outside of (0, 1) stands for the precision of the dtype."""
-    a, b = np.array([[1.0, 2], [2, 4], [3, 6]]), np.array([1.0, 2, 3.1])
-    for one, two in zip(L.lstsq(leaf(a), leaf(b), rcond), np.linalg.lstsq(a, b, rcond), strict=True):
-        same(one, two)
-
-
 def test_powers():
     x = normal(2, 3, 3)
     same(L.matrix_power(leaf(x), 0), np.broadcast_to(np.eye(3, dtype=float), x.shape))
