@@ -168,7 +168,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     command.add_argument("--epochs", type=whole(1, 10**6), default=EPOCHS, metavar="N",
                          help="passes over the data (default: %(default)s)")  # fmt: skip
     command.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N",
-                         help="of the weights, the noise and the order (default: %(default)s)")  # fmt: skip
+                         help="seed of weights, noise and order (default: %(default)s)")  # fmt: skip
     command.add_argument("--validate", action="store_true",
                          help="hold out a fifth of the training data instead")  # fmt: skip
     add_picture(command, "autoencoder.png")

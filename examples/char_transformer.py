@@ -227,32 +227,32 @@ def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     """The options."""
     options = parser(__file__, __doc__)
     add, size = options.add_argument, whole(1, 10**6)
-    add("--text", type=Path, metavar="FILE", help="UTF-8 (default: documentation strings of the standard library)")
-    add("--steps", type=whole(1), default=2500, metavar="N", help="of the training (default: %(default)s)")
+    add("--text", type=Path, metavar="FILE", help="a text in UTF-8 (default: docstrings of the standard library)")
+    add("--steps", type=whole(1), default=2500, metavar="N", help="steps of the training (default: %(default)s)")
     add("--batch", type=size, default=12, metavar="N", help="pieces of text in a step (default: %(default)s)")
     add(
         "--context", type=whole(2, 10**6), default=128, metavar="N", help="characters in a piece (default: %(default)s)"
     )
-    add("--width", type=size, default=128, metavar="N", help="of the network (default: %(default)s)")
-    add("--layers", type=size, default=3, metavar="N", help="of the network (default: %(default)s)")
-    add("--heads", type=size, default=4, metavar="N", help="of each layer (default: %(default)s)")
-    add("--buckets", type=size, default=16384, metavar="N", help="n-grams of one length share (default: %(default)s)")
+    add("--width", type=size, default=128, metavar="N", help="width of the network (default: %(default)s)")
+    add("--layers", type=size, default=3, metavar="N", help="layers of the network (default: %(default)s)")
+    add("--heads", type=size, default=4, metavar="N", help="attention heads of a layer (default: %(default)s)")
+    add("--buckets", type=size, default=16384, metavar="N", help="hash rows for n-grams (default: %(default)s)")
     add("--memory", type=size, default=1024, metavar="N", help="how far back n-grams repeat (default: %(default)s)")
     add(
         "--dropout",
         type=number(0, 0.99),
         default=0.25,
         metavar="P",
-        help="of n-grams (default: %(default)s)",
+        help="dropout of n-grams (default: %(default)s)",
     )
-    add("--learning-rate", type=number(0), default=0.003, metavar="LR", help="at its peak (default: %(default)s)")
-    add("--decay", type=number(0), default=0.2, metavar="D", help="of weights (default: %(default)s)")
+    add("--learning-rate", type=number(0), default=0.003, metavar="LR", help="peak rate (default: %(default)s)")
+    add("--decay", type=number(0), default=0.2, metavar="D", help="weight decay (default: %(default)s)")
     add("--backend", choices=("auto", "native", "numpy", "eager"), default="auto", help="(default: %(default)s)")
-    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of weights and pieces (default: %(default)s)")
+    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="random seed (default: %(default)s)")
     add("--sample", type=whole(0, 10**6), default=600, metavar="N", help="characters to write (default: %(default)s)")
     add("--checkpoints", type=Path, default=Path("char_transformer"), metavar="DIR", help="(default: %(default)s)")
-    add("--checkpoint-every", type=whole(1), default=500, metavar="N", help="steps (default: %(default)s)")
-    add("--resume", action="store_true", help="go on from the last checkpoint")
+    add("--checkpoint-every", type=whole(1), default=500, metavar="N", help="steps between two (default: %(default)s)")
+    add("--resume", action="store_true", help="continue from the last checkpoint")
     add_picture(options, "char_transformer.png")
     chosen = options.parse_args(arguments)
     if chosen.width % chosen.heads:

@@ -163,12 +163,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Certify, train, show; returns the exit code."""
     options = parser(__file__, __doc__)
     add = options.add_argument
-    add("--steps", type=whole(1), default=5000, metavar="N", help="of each training (default: %(default)s)")
+    add("--steps", type=whole(1), default=5000, metavar="N", help="steps of a training (default: %(default)s)")
     add("--hidden", type=whole(1, 4096), default=32, metavar="N", help="units of each network (default: %(default)s)")
-    add("--learning-rate", type=number(0), default=0.01, metavar="LR", help="at the start (default: %(default)s)")
+    add("--learning-rate", type=number(0), default=0.01, metavar="LR", help="the initial rate (default: %(default)s)")
     add("--examples", type=whole(1, 10_000), default=50, metavar="N",
         help="inputs that are drawn to certify the operation (default: %(default)s)")  # fmt: skip
-    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of noise and weights (default: %(default)s)")
+    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="random seed (default: %(default)s)")
     add_picture(options, "custom_op.png")
     chosen = options.parse_args(arguments)
     out = console()

@@ -180,10 +180,10 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     command.add_argument("--epochs", type=whole(1, 10**6), default=EPOCHS, metavar="N",
                           help="passes over the data (default: %(default)s)")  # fmt: skip
     command.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N",
-                         help="networks, of the seeds 0, 1, ... (default: %(default)s)")  # fmt: skip
-    command.add_argument("--compile", action="store_true", help="run a step as one program, by mg.compile")
+                         help="number of networks, with seeds 0, 1, ... (default: %(default)s)")  # fmt: skip
+    command.add_argument("--compile", action="store_true", help="compile the step with mg.compile")
     command.add_argument("--validate", action="store_true",
-                         help="measure on parts of the training data, at most 5, and draw nothing")  # fmt: skip
+                         help="measure on parts of the training data, at most 5; draw nothing")  # fmt: skip
     add_picture(command, "digits_cnn.png")
     options = command.parse_args(arguments)
     if options.validate and options.seeds > 5:

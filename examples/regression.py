@@ -245,12 +245,18 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     """The options."""
     command = parser(__file__, __doc__)
     add = command.add_argument
-    add("--epochs", type=whole(1, 10**6), default=EPOCHS, metavar="N", help="of a network (default: %(default)s)")
-    add("--members", type=whole(2, 100), default=10, metavar="N", help="of an ensemble (default: %(default)s)")
+    add(
+        "--epochs",
+        type=whole(1, 10**6),
+        default=EPOCHS,
+        metavar="N",
+        help="passes over the data (default: %(default)s)",
+    )
+    add("--members", type=whole(2, 100), default=10, metavar="N", help="networks (default: %(default)s)")
     add("--level", type=number(0.5, 0.99), default=0.9, metavar="P",
         help="share of the patients that intervals should cover (default: %(default)s)")  # fmt: skip
     add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N",
-        help="of weights, batches and folds (default: %(default)s)")  # fmt: skip
+        help="seed of weights, batches and folds (default: %(default)s)")  # fmt: skip
     add_picture(command, "regression.png")
     return command.parse_args(arguments)
 

@@ -314,7 +314,7 @@ CASES = {
 def main(arguments: list[str] | None = None) -> None:
     """Run cases, print a line for each, and draw what they found."""
     command = parser(__file__, __doc__)
-    command.add_argument("--case", nargs="+", choices=CASES, default=list(CASES), help="which (default: all)")
+    command.add_argument("--case", nargs="+", choices=CASES, default=list(CASES), help="cases to run (default: all)")
     add_picture(command, "science.png")
     given = command.parse_args(arguments)
     outcomes = {}

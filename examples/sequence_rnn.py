@@ -245,13 +245,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Train, compare, draw; returns the exit code."""
     options = parser(__file__, __doc__)
     add = options.add_argument
-    add("--steps", type=whole(1), default=600, metavar="N", help="of the training (default: %(default)s)")
+    add("--steps", type=whole(1), default=600, metavar="N", help="steps of the training (default: %(default)s)")
     add("--batch", type=whole(1, 10**5), default=64, metavar="N", help="phrases in a step (default: %(default)s)")
-    add("--hidden", type=whole(1, 4096), default=96, metavar="N", help="units, each direction (default: %(default)s)")
-    add("--learning-rate", type=number(0), default=0.005, metavar="LR", help="at the start (default: %(default)s)")
+    add("--hidden", type=whole(1, 4096), default=96, metavar="N", help="units in each direction (default: %(default)s)")
+    add("--learning-rate", type=number(0), default=0.005, metavar="LR", help="the initial rate (default: %(default)s)")
     add("--phrases", type=whole(20), default=10**9, metavar="N", help="use at most N phrases (default: all)")
-    add("--read", type=letters_and_spaces, metavar="WORDS", help="to read besides; vowels are left out")
-    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of weights and order (default: %(default)s)")
+    add("--read", type=letters_and_spaces, metavar="WORDS", help="words to read afterwards, without their vowels")
+    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="random seed (default: %(default)s)")
     add_picture(options, "sequence_rnn.png")
     chosen = options.parse_args(arguments)
     out = console()

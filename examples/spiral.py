@@ -256,14 +256,14 @@ def parse_options(arguments: list[str] | None = None) -> tuple[argparse.Namespac
     count, size = whole(1, 10**9), whole(1, 10**6)
     add = parser.add_argument
     add("--optimizer", type=optimizers, action="extend", metavar="NAME",
-        help=f"the notebook's runs with it: {names} or, by default, all; several with commas")  # fmt: skip
+        help=f"which of the notebook's runs: {names} or all (default: all); several with commas")  # fmt: skip
     add("--epochs", type=count, default=EPOCHS, metavar="N", help="passes over the data (default: %(default)s)")
-    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="of data and weights (default: %(default)s)")
+    add("--seed", type=whole(0, 2**32 - 1), default=0, metavar="N", help="random seed (default: %(default)s)")
     add("--samples", type=size, default=100, metavar="N", help="points in each of the 3 classes (default: %(default)s)")
     add("--hidden", type=size, default=64, metavar="N", help="units in the hidden layer (default: %(default)s)")
     add("--output", type=Path, default="spiral.png", metavar="FILE", help="the picture (default: %(default)s)")
-    add("--compile", action="store_true", help="run epochs as a compiled program: faster, the same to rounding")
-    add("--animation", type=Path, metavar="FILE", help="a GIF of the runs as they learn, side by side")
+    add("--compile", action="store_true", help="compile the training step: faster, equal to rounding")
+    add("--animation", type=Path, metavar="FILE", help="write a GIF of the runs as they learn, side by side")
     add("--no-plot", action="store_true", help="write no picture")
     add("--print-every", type=count, metavar="N", help="print accuracy, loss and learning rate of every Nth epoch")
     add = parser.add_argument_group(
@@ -272,7 +272,7 @@ def parse_options(arguments: list[str] | None = None) -> tuple[argparse.Namespac
     ).add_argument
     add("--learning-rate", type=number(), metavar="LR", help="the initial learning rate")
     add("--decay", type=number(), metavar="D", help="the rate at step t is LR / (1 + D * t)")
-    add("--momentum", type=number(below=1), metavar="M", help="the share of the last step that is kept (sgd only)")
+    add("--momentum", type=number(below=1), metavar="M", help="the share of the last step in the next (sgd only)")
     options = parser.parse_args(arguments)
     try:
         if not options.no_plot:

@@ -1,8 +1,8 @@
 """The pages for readers who know another library: ``python -m tests.idiom_pages`` writes them.
 
 Their tables are those that errors quote (``minigrad/support/idioms.txt``); every line of code in them runs as a test. A
-row belongs to JAX or to Keras and TensorFlow where the lists below name it, and else to PyTorch. The head of each page is
-a file of ``docs/site/heads``.
+row belongs to JAX or to Keras and TensorFlow where the lists below name it, and else to PyTorch. The head of each page
+is a file of ``docs/site/heads``.
 """
 
 from __future__ import annotations

@@ -29,9 +29,9 @@ KNOWN = Path(__file__).with_name("known_times.json")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The time to spend, the workloads, and the form of the report."""
-    parser.add_argument("--seconds", type=float, default=40.0, help="at most, 60 or less (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=40.0, help="the time limit, at most 60 (%(default)s)")
     parser.add_argument(
-        "--only", action="append", choices=list(WORKLOADS), help="a workload; may be given several times"
+        "--only", action="append", choices=list(WORKLOADS), help="time this workload alone; may be repeated"
     )
     parser.add_argument("--json", action="store_true", help="facts and times as JSON")
 

@@ -22,11 +22,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The function, and the inputs that it is checked at."""
     parser.add_argument("function", metavar="MODULE:FUNCTION", help="such as my_losses:focal_loss")
     parser.add_argument(
-        "--shape", action="append", type=_shape, metavar="3,2", help="of an input, in their order; () for a number"
+        "--shape", action="append", type=_shape, metavar="3,2", help="shape of each input in turn; () for a number"
     )
     parser.add_argument("--between", nargs=2, type=float, default=(-2.0, 2.0), metavar=("LOW", "HIGH"))
     parser.add_argument("--order", type=int, default=2, help="the highest derivative that is checked (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the inputs (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the inputs (%(default)s)")
 
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:

@@ -23,8 +23,8 @@ _LETTERS = ".:-", "oxv"  # regions and points where there are no colours
 def arguments(parser: argparse.ArgumentParser) -> None:
     """How long, and how wide."""
     parser.add_argument("--epochs", type=int, default=2000, help="steps of the training (%(default)s)")
-    parser.add_argument("--width", type=int, default=64, help="of the picture in characters (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of points and weights (%(default)s)")
+    parser.add_argument("--width", type=int, default=64, help="width of the picture in characters (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of points and weights (%(default)s)")
 
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:

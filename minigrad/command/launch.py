@@ -22,17 +22,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=int,
         metavar="N",
-        help="processes on this machine; without it this one is a rank of a cluster, by MINIGRAD_* or SLURM_*",
+        help="processes to start here; without it, this is one rank of a cluster, by MINIGRAD_* or SLURM_*",
     )
     parser.add_argument(
         "--timeout",
         type=float,
         default=300.0,
         metavar="SECONDS",
-        help="how long ranks wait for another before it is said to hang (%(default)g)",
+        help="seconds without a sign of life after which a rank counts as hanging (%(default)g)",
     )
-    parser.add_argument("script", help="a file of Python")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the script")
+    parser.add_argument("script", help="the training script, a Python file")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments for the script")
 
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:

@@ -35,7 +35,7 @@ KNOWN = Path(__file__).with_name("known_operations.json")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """A name, or none."""
-    parser.add_argument("name", nargs="?", help="an operation, such as tanh; all of them without")
+    parser.add_argument("name", nargs="?", help="an operation, such as tanh; without it, all are listed")
 
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:

@@ -16,8 +16,8 @@ NAME = "report"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Which runs, and where the page goes."""
-    parser.add_argument("folders", nargs="+", metavar="RUN", help="checkpoint_dir of a run; several stand side by side")
-    parser.add_argument("--output", default="report.html", metavar="FILE", help="where the page goes (%(default)s)")
+    parser.add_argument("folders", nargs="+", metavar="RUN", help="checkpoint_dir of a run, or of several side by side")
+    parser.add_argument("--output", default="report.html", metavar="FILE", help="file to write (%(default)s)")
 
 
 def run(chosen: argparse.Namespace) -> Iterator[str]:
