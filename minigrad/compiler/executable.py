@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.compiler.backends import MISSED, Built, build
 from minigrad.compiler.guards.aliasing import Overlaps
 from minigrad.compiler.guards.arguments import arrays_among
-from minigrad.compiler.guards.python_state import Carried, Part, Whole
+from minigrad.compiler.guards.python_state import Carried, Fresh, Part, Whole
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.output.listing import Listing
 from minigrad.compiler.output.profile import Profile, kernel, profiled
@@ -256,10 +256,8 @@ def _part(x: Any, places: dict[Out, int]) -> Callable[[tuple[Any, ...]], Any]:
     """The function that makes a part of what is returned; ``places`` are those of parts that are made already."""
     if type(x) is Out:
         return _leaf(x) if x not in places else operator.itemgetter(places[x])
-    if type(x) is Told:
+    if type(x) in (Told, Whole, Fresh):
         return lambda _: x.now()
-    if type(x) is Whole:
-        return lambda _: x.held
     if type(x) in (tuple, list):
         parts = [_part(item, places) for item in x]
         if type(x) is tuple:
@@ -291,7 +289,7 @@ def _has_shared(tree: Any) -> bool:
     twice: list[Any] = []
 
     def look(x: Any) -> bool:
-        if isinstance(x, (list, dict)) or is_record(x):
+        if isinstance(x, (list, dict, Fresh)) or is_record(x):
             twice.extend([x] if id(x) in seen else [])
             seen.add(id(x))
         return False

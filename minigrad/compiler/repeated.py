@@ -21,6 +21,7 @@ from minigrad.compiler.audit import AS_WRITTEN
 from minigrad.compiler.backends import MISSED
 from minigrad.compiler.executable import Ready
 from minigrad.compiler.guards.arguments import key_of
+from minigrad.compiler.guards.python_state import Whole
 from minigrad.compiler.inspection import Inspected
 from minigrad.compiler.program import Out
 from minigrad.compiler.stacked import Block, Stacked
@@ -207,7 +208,9 @@ def _block(ready: Ready, ran: Any) -> Any:
     def out(x: Any) -> Any:
         if isinstance(x, Told):
             return Block(next(rates), False, float)
-        return Block(next(arrays), x.is_tensor, x.number) if isinstance(x, Out) else x
+        if isinstance(x, Out):
+            return Block(next(arrays), x.is_tensor, x.number)
+        return x.now() if isinstance(x, Whole) else x
 
     return mapped_all(out, ready.program.outputs)
 

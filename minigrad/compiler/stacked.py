@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.guards.python_state import Fresh
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.trees import is_record, mapped_all
 
@@ -70,7 +71,7 @@ class Stacked:
         if None in kinds:
             if len(kinds) > 1:
                 raise _UnlikeError
-            return [x for x, piece in zip(column, self._pieces, strict=True) for _ in range(piece.steps)]
+            return [_one(x) for x, piece in zip(column, self._pieces, strict=True) for _ in range(piece.steps)]
         if len(kinds) > 1:
             raise _UnlikeError
         array = np.concatenate([_array(x, piece.steps) for x, piece in zip(column, self._pieces, strict=True)])
@@ -79,7 +80,7 @@ class Stacked:
     def _step(self, piece: _Piece, k: int) -> Any:
         if not piece.is_block:
             return piece.tree
-        return mapped_all(lambda x: x.at(k) if _is_block(x) else x, piece.tree, is_leaf=_is_block)
+        return mapped_all(lambda x: x.at(k) if _is_block(x) else _one(x), piece.tree, is_leaf=_is_block)
 
 
 class _UnlikeError(Exception):
@@ -88,6 +89,11 @@ class _UnlikeError(Exception):
 
 def _is_block(x: Any) -> bool:
     return isinstance(x, Block)
+
+
+def _one(x: Any) -> Any:
+    """What one step gives, of what all give."""
+    return x.now() if isinstance(x, Fresh) else x
 
 
 def _leaves(tree: Any) -> list[Any]:

@@ -59,6 +59,11 @@ def _is_leaf(value: Any) -> bool:
     return type(value) is _Array or (not isinstance(value, _CONTAINERS) and not is_record(value) and value is not None)
 
 
+def attributes_of(record: Any) -> dict[str, Any]:
+    """What a dataclass holds by name: its fields, and what its methods have put beside them."""
+    return {name: getattr(record, name) for name in _names(record)} | getattr(record, "__dict__", {})
+
+
 def _names(record: Any) -> list[str]:
     """The fields that have a value."""
     return [field.name for field in dataclasses.fields(record) if hasattr(record, field.name)]
@@ -90,6 +95,9 @@ def mapped_all(
         for name in _names(tree):
             item = mapped_all(function, getattr(tree, name), is_structure, is_leaf)
             object.__setattr__(record, name, item)  # frozen ones too
+        for name, item in attributes_of(tree).items():
+            if name not in type(tree).__dataclass_fields__ and isinstance(item, (list, dict, set)):
+                object.__setattr__(record, name, copy.copy(item))
         return record
     return function(tree)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from operator import is_
 from typing import Any
 
@@ -146,12 +147,29 @@ class Grown:
 
 
 class Whole:
-    """A container from outside among what leaves a step: the very object, not another with the same items."""
+    """An object from outside among what leaves a step: the very object, not another with the same contents."""
 
     __slots__ = ("held",)
 
     def __init__(self, held: Any) -> None:
         self.held = held
+
+    def now(self) -> Any:
+        """The object."""
+        return self.held
+
+
+class Fresh:
+    """A set or a bytearray that a step makes and returns: each run gives another one, for the user to change."""
+
+    __slots__ = ("like",)
+
+    def __init__(self, like: Any) -> None:
+        self.like = copy(like)
+
+    def now(self) -> Any:
+        """Another one with the same items."""
+        return copy(self.like)
 
 
 class Steps:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.compiler.expressions import function_path, literal, spelled
+from minigrad.compiler.guards.python_state import Fresh, Whole
 from minigrad.compiler.output.definitions import Definitions, is_own
 from minigrad.compiler.passes.dead import without_dead_calls
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Out, Program, Value, values_in
@@ -244,6 +245,8 @@ class Listing:
     def _tree(self, x: Any) -> str:
         if isinstance(x, Out):
             return self._names[x.value]
+        if isinstance(x, (Whole, Fresh)):
+            return self._tree(x.now())
         if type(x) in (tuple, list):
             inner = ", ".join(map(self._tree, x))
             return f"[{inner}]" if isinstance(x, list) else f"({inner}{',' if len(x) == 1 else ''})"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.guards.python_state import Whole
+from minigrad.compiler.guards.python_state import Fresh, Whole
 from minigrad.compiler.passes.conditions import conditions_first
 from minigrad.compiler.program import CAPTURE, GRADIENT, RESULT, Out, Program
 from minigrad.compiler.tracing import assigned_data
@@ -110,7 +111,11 @@ def _output(recording: Any, x: Any) -> Any:
     data = x._array if isinstance(x, Tensor) else x
     if type(x) is Number:
         return Out(False, x.value, type(x.real_number)) if x.recording is recording else x.real_number
-    return Out(isinstance(x, Tensor), data.value) if isinstance(data, Recorded) else x
+    if isinstance(data, Recorded):
+        return Out(isinstance(x, Tensor), data.value)
+    if isinstance(x, (set, bytearray)):
+        return Fresh(x)
+    return x if isinstance(x, (Hashable, slice)) else Whole(x)  # what can be changed is the very object, if it is one
 
 
 def refilled(x: Any, new: Any) -> Any:

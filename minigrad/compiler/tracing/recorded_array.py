@@ -49,6 +49,11 @@ _REWRITE = (
     "return it from the compiled function, and look at it there; what arguments alone give, work out before the call; "
     "arithmetic and list.append of x.item() and float(x) may stay"
 )
+#: One that is used when its recording is over.
+LEFT = (
+    "an array of a recorded step left it in another way than as its result (an attribute, a closure), and is used here",
+    "return it from the compiled function instead, by itself or in a tuple, list, dict or dataclass",
+)
 LEAVING = ("a number is taken out of the step into Python, where later runs would not see it change", _REWRITE)
 
 

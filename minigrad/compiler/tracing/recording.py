@@ -25,7 +25,7 @@ from minigrad.compiler.tracing.copied_parts import CopiedPart
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
 from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
 from minigrad.compiler.tracing.random_draws import Draws
-from minigrad.compiler.tracing.recorded_array import Recorded
+from minigrad.compiler.tracing.recorded_array import LEFT, Recorded
 from minigrad.compiler.tracing.saved_memory import SavedMemory
 from minigrad.compiler.tracing.source_lines import Edges, Places
 from minigrad.compiler.tracing.varying_arguments import name_of
@@ -241,10 +241,7 @@ class Recording:
         if self.inner is not None:
             return self.inner.call(function, args, kwargs, writes)
         if not self.active:
-            raise CompileError(
-                "mg.compile: an array of a recorded step left it in another way than as its result (in a list, "
-                f"an attribute), and is used at\n  {user_line()}\nreturn it from the compiled function instead"
-            )
+            raise self.refusal(*LEFT)
         written = [self.capture(x) for x in writes if x is not None]
         for x in written:
             self._begin_write(x)
@@ -347,6 +344,8 @@ class Recording:
 
     def refusal(self, what: str, rewrite: str) -> CompileError:
         """The error, with the user's line; it is raised again at the end if the step catches it."""
+        if not self.active:
+            what, rewrite = LEFT
         refusal = CompileError(f"mg.compile: {what}:\n  {user_line()}\n{rewrite}")
         self.refused = self.refused or refusal
         return refusal

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.compiler.guards.python_state import Whole
+from minigrad.compiler.guards.python_state import Fresh, Whole
 from minigrad.compiler.program import CAPTURE, Call, Out, Program, Value
 from minigrad.compiler.tracing.counts import Told
-from minigrad.core.trees import flat, is_record
+from minigrad.core.trees import attributes_of, flat, is_record
 from minigrad.errors import CompileError
+
+_PLAIN = (str, bytes, int, float, complex, type(None), np.generic)
 
 
 class VariesError(CompileError):
@@ -46,13 +48,21 @@ def difference(first: Program, second: Program) -> str:
         if len(one) != len(other) or not all(x.is_like(y) for x, y in zip(one, other, strict=True)):
             return "in what it keeps in Python"
     if not _same(first.outputs, second.outputs):
-        return "in what is returned"
+        return f"in what is returned{_of_other_objects(first.outputs, second.outputs)}"
     if [leaf for leaf, _ in first.gradients] != [
         leaf for leaf, _ in second.gradients
     ] or first.cleared != second.cleared:
         return "in the gradients that are there after the step"
     _check_captures(first, second)
     return ""
+
+
+def _of_other_objects(one: Any, other: Any) -> str:
+    """Which objects that are returned are others in each call, for an error."""
+    pairs = [(a, b) for a, b in zip(flat(one), flat(other), strict=False) if not isinstance(b, (Out, Told, *_PLAIN))]
+    names = [type(b.now() if isinstance(b, Whole) else b).__name__ for a, b in pairs if not _same(a, b)]
+    what = "which it makes in each call: return what is in it, in a tuple, list, set, dict or dataclass"
+    return f" ({' and '.join(names)}, {what})" if names else ""
 
 
 def _check_captures(first: Program, second: Program) -> None:
@@ -112,8 +122,10 @@ def _same(one: Any, other: Any) -> bool:
         return one.is_like(other)
     if isinstance(one, Whole):
         return one.held is other.held
+    if isinstance(one, Fresh):
+        return bool(one.like == other.like)
     if is_record(one):
-        return all(_same(getattr(one, name, None), getattr(other, name, None)) for name in one.__dataclass_fields__)
+        return _same(attributes_of(one), attributes_of(other))
     if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, dict):
