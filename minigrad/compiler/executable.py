@@ -49,12 +49,16 @@ class Ready:
         self.overlaps = Overlaps(program)
         self.listing = Listing(program)
         self.simplified: list[Call] = simplified(program)  # the calls that a backend gets
+        if program.heeds_errors:
+            backend, options = "numpy", {}
+        if self.listing.kind != "predict":  # what is written by arithmetic that is to be stopped stays
+            reach.guards.add("NumPy's treatment of errors", "content", np.geterr, None, np.geterr())
         self.built: Built = build(backend, self.simplified, program, options)
         self.streams = Streams(program)
         self.profile: Profile | None = None
         self.run = self.built.run
         #: Whether a run may find a condition not met after it has drawn or written.
-        self.may_miss = self.streams.may_miss or program.is_undone
+        self.may_miss = self.streams.may_miss or program.is_undone or program.heeds_errors
         self.raised = raised(program)  # the step as it is written then raises them
         #: Whether it reads arrays behind names, which may share memory with what it writes.
         self.carries = any(isinstance(source, (Carried, Part)) for source in program.reads)
@@ -206,13 +210,17 @@ class Ready:
             vars(x).update(counts)
         self.streams.put_back(state[3])
 
+    @property
+    def _is_undone(self) -> bool:
+        return self.program.is_undone or self.program.heeds_errors
+
     def before(self, arrays: list[Any]) -> list[Any]:
         """What ``undo`` takes: copies of all that a run changes before its last condition."""
-        return self.state(arrays) if self.program.is_undone else self.streams.states()
+        return self.state(arrays) if self._is_undone else self.streams.states()
 
     def undo(self, before: list[Any], arrays: list[Any]) -> None:
         """All as it was before a run in which a condition was not met."""
-        if self.program.is_undone:
+        if self._is_undone:
             self.put_back(before, arrays)
         else:
             self.streams.put_back(before)

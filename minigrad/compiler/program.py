@@ -165,6 +165,7 @@ class Program:
         self.arena = Arena()  # where it has its buffers, once it is ready to run
         self.is_undone = False  # whether a condition is looked at after writes, so that they may have to be undone
         self.is_whole = False  # whether nothing is written before the last call that may raise an error
+        self.heeds_errors = False  # whether NumPy does more than warn of errors of its arithmetic: then it is to run it
         self.may_be_left = False  # whether a backend has added conditions of its own
         self.assigned: list[tuple[Any, Any]] = []  # tensors that the step gives other data, and their memory
         self.shows_old_data = False  # whether data from before that leaves the step

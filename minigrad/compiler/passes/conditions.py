@@ -92,10 +92,17 @@ _CHECKING = frozenset(
 
 def raised(program: Program) -> tuple[type[Exception], ...]:
     """The errors after which all is as it was before a run."""
+    if program.heeds_errors:  # by any call, perhaps behind a write
+        return (*_RAISED, ValueError, FloatingPointError)
     if not (program.is_whole or program.is_undone):
         return ()
     checks = any(not call.is_host and _is_checking(call) for call in program.calls)
     return (*_RAISED, ValueError) if checks else _RAISED
+
+
+def heeds(errors: dict[str, str]) -> bool:
+    """Whether NumPy does more than warn of an error of its arithmetic, which machine code passes over."""
+    return not {"ignore", "warn"}.issuperset(errors.values())
 
 
 def _is_checking(call: Call) -> bool:

@@ -18,6 +18,7 @@ from minigrad.compiler.guards.generator_proxies import is_stream, original_of, s
 from minigrad.compiler.guards.holders import is_named
 from minigrad.compiler.guards.python_state import CONTAINERS, Part, data_of, is_input
 from minigrad.compiler.guards.reachable import Reach
+from minigrad.compiler.passes.conditions import heeds
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import assigned_data, computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
@@ -90,6 +91,7 @@ class Recording:
         self._recorded: dict[int, Recorded] = {}  # a captured array's id: what stands for it
         self._entry_gradients: dict[int, tuple[Leaf, np.ndarray]] = {}
         self._errors: dict[str, Any] = dict(np.geterr())
+        self.program.heeds_errors = heeds(self._errors)
         for name, array in reach.arrays:
             self.memory.watch(array, name)
         self.see([tensor._node for tensor in reach.tensors if isinstance(tensor._node, Leaf)])
@@ -269,6 +271,7 @@ class Recording:
         now = dict(np.geterr())
         if now != self._errors:
             call.errors = {kind: how for kind, how in now.items() if how != self._errors.get(kind)}
+            self.program.heeds_errors |= heeds(call.errors)
         if result is None or (written and result is written[0].array):
             self.note(call)
             return written[0] if result is not None else None
