@@ -51,7 +51,8 @@ def _both_ways(ready: Ready, backend: str, eager: Callable[[], Any], arrays: lis
     before, remembered = ready.state(arrays), ready.kept()
     token = AS_WRITTEN.set(True)
     try:
-        with keeping(), coming_home([ready.program], apart=ready.program.shows_old_data):
+        apart = ready.program.shows_old_data
+        with keeping((), ready.listing.optimizers), coming_home([ready.program], apart):
             result = eager()
     finally:
         AS_WRITTEN.reset(token)

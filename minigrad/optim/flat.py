@@ -16,6 +16,7 @@ import numpy as np
 from minigrad.core.away import bring, keep
 from minigrad.core.graph import Leaf, next_order
 from minigrad.core.members import everywhere
+from minigrad.core.memory import share
 from minigrad.core.tensor import Tensor
 from minigrad.errors import UnsupportedError
 
@@ -81,10 +82,15 @@ class Flat:
     #: Who assigns other data brings all of it home.
     AWAY: ClassVar[dict[str, Any]] = {
         "flush": lambda _: None,
-        "is_current": lambda self: all(p._node is leaf for p, leaf in zip(self.parameters, self._leaves, strict=True)),
+        "is_current": lambda self: all(
+            p._node is leaf or (p._node is None and leaf in self.resting)
+            for p, leaf in zip(self.parameters, self._leaves, strict=True)
+        ),
     }
 
-    def __init__(self, parameters: Sequence[Tensor], state_names: Sequence[str], missed: int = 0) -> None:
+    def __init__(
+        self, parameters: Sequence[Tensor], state_names: Sequence[str], missed: int, resting: Mapping[int, Leaf]
+    ) -> None:
         self.parameters = list(parameters)
         self.state_names = tuple(state_names)
         self.missed = missed
@@ -101,7 +107,10 @@ class Flat:
         longest = max((self._length(run) for run in self._runs if len(run) > 1), default=0)
         self._gradients = np.empty(longest, self.work)
         self._scratch = tuple(np.empty(min(self.size, BLOCK), self.work) for _ in range(2))
-        self._leaves = [p._node for p in self.parameters]  # None of a frozen one
+        #: The parameters that are frozen and may stay where they are, by the leaves that they had.
+        self.resting = {resting[id(p)]: p for p in self.parameters if p._node is None and id(p) in resting}
+        #: Of others that are frozen it is None.
+        self._leaves: list[Any] = [p._node or resting.get(id(p)) for p in self.parameters]
         self._placed: list[tuple[Tensor, np.ndarray, Leaf | None]] = []
         for p, part, leaf in zip(self.parameters, self.slices, self._leaves, strict=True):
             view = self.weights[part].view(self.kind).reshape(p.shape)
@@ -111,6 +120,8 @@ class Flat:
             p._array = view  # the same numbers in another place: for a graph that saved them, nothing has changed
             self._placed.append((p, view, leaf))
         self._plan: list[_Run] | None = None  # of a step in which all have a gradient
+        if self.resting:
+            share(self.weights)
         keep(self)
 
     def kept(self) -> list[np.ndarray]:
@@ -154,9 +165,21 @@ class Flat:
         memory as a constant, which no leaf can mark as written, so the parameter is to move before it is written to.
         """
         for p, view, leaf in self._placed:
-            if p._array is not view or p._node is not leaf:
+            if p._array is not view or (p._node is not leaf and (p._node is not None or leaf not in self.resting)):
                 return False
         return True
+
+    def rest(self, p: Tensor, leaf: Leaf) -> None:
+        """Let a parameter that is to be frozen stay in this memory, with this leaf, until it is let go."""
+        if leaf in self._leaves:
+            self.resting[leaf] = p
+
+    def settle(self) -> None:
+        """Make graphs save copies of what rests here from now on; those from before are used up."""
+        for leaf, p in self.resting.items():
+            share(p._array)
+            leaf.grad = leaf.rows = None
+            leaf.written = leaf.reshaped = next_order()
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -167,6 +190,8 @@ class Flat:
         """The gradient of each parameter, or None."""
         bring(self._leaves)
         gradients = [leaf and leaf.grad for leaf in self._leaves]
+        if self.resting:
+            gradients = [None if leaf in self.resting else g for leaf, g in zip(self._leaves, gradients, strict=True)]
         return gradients if lift is None else [g if g is None else lift(g, "") for g in gradients]
 
     def is_finite(self, lift: Callable[..., Any] | None = None) -> bool:
@@ -348,9 +373,11 @@ def mark_written(leaves: Iterable[Any]) -> None:
         leaf.written = now
 
 
-def flats(parameters: Sequence[Tensor], state_names: Sequence[str], missed: Mapping[int, int]) -> list[Flat]:
+def flats(
+    parameters: Sequence[Tensor], state_names: Sequence[str], missed: Mapping[int, int], resting: Mapping[int, Leaf]
+) -> list[Flat]:
     """One Flat for each dtype among the parameters, and for each number of steps that they missed, given by id."""
     alike: dict[Any, list[Tensor]] = {}
     for p in parameters:
         alike.setdefault((p.dtype, missed.get(id(p), 0)), []).append(p)
-    return [Flat(same, state_names, count) for (_, count), same in alike.items()]
+    return [Flat(same, state_names, count, resting) for (_, count), same in alike.items()]

@@ -314,7 +314,8 @@ class Optimizer:
         self._fill(old)
 
     def _lay_out(self, missed: Mapping[int, int]) -> None:
-        self._flats = [flats(group["params"], self.state_names(group), missed) for group in self.param_groups]
+        resting = {id(p): leaf for flat in itertools.chain(*self._flats) for leaf, p in flat.resting.items()}
+        self._flats = [flats(group["params"], self.state_names(group), missed, resting) for group in self.param_groups]
         self._apart = []
 
     def _missed(self) -> dict[int, int]:

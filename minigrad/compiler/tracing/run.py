@@ -32,11 +32,14 @@ def recorded_run(
     name_arguments(function, args, recording.program)
     positional, named = replaced(positional, named, recording.numbers(inputs))
     into = Into(RecordingMode(recording, records=mode() is Node))
-    with keeping(recording.program.calls) as frozen, noting(recording.reach, recording, (positional, named)), into:
+    keeper = keeping(recording.program.calls, recording.reach.optimizers)
+    with keeper as frozen, noting(recording.reach, recording, (positional, named)), into:
         try:
             result = function(*positional, **named)
         except BaseException:
             leave(recording)
             raise
-    frozen.check([x for x in recording.reach.optimizers if id(x) in recording.updates])
+    frozen.check()
+    if frozen.has_moved():
+        recording.leave_out()
     return recording.finished(result)
