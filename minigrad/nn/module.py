@@ -1,15 +1,14 @@
 """``Module``: a model is an object whose attributes are parameters, buffers and other modules.
 
 Nothing is registered: parameters are found by walking the attributes, in the order in which they
-were assigned, also inside lists, tuples and dicts. So ``super().__init__()`` is not needed.
+were assigned, also inside lists, tuples, dicts and dataclasses. So ``super().__init__()`` is not needed.
 """
 
 from __future__ import annotations
 
-from collections import UserDict, UserList, deque
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from types import MappingProxyType, NoneType
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from minigrad.errors import CompileError, MinigradError, StateError
 from minigrad.nn.class_attributes import refuse_shared
 from minigrad.nn.lazy import UNMADE, Unmade, require_made
 from minigrad.nn.loading import fitting
+from minigrad.nn.members import Apart, members_in
 from minigrad.nn.parameter import Buffer, Parameter
 from minigrad.nn.penalties import regularization_loss
 from minigrad.support.idioms import TABLES, check_options, closest, refuse_keywords, said, told
@@ -36,7 +36,6 @@ T = TypeVar("T")
 MODULE = TABLES["Module"]
 _SWITCHES = frozenset({"requires_grad", "trainable"})  # of a whole model elsewhere
 _ROOM = __name__.removesuffix("module")
-_PLAIN = frozenset({bool, int, float, complex, str, bytes, NoneType})
 
 
 class ParameterList(list[Parameter]):
@@ -139,7 +138,7 @@ class Module:
 
     def named_children(self) -> list[tuple[str, Module]]:
         """(name, module) for the modules directly inside this one."""
-        return [(name, value) for name, value in _members_in(vars(self), _Apart()) if isinstance(value, Module)]
+        return [(name, value) for name, value in members_in(vars(self), Apart(Module)) if isinstance(value, Module)]
 
     def children(self) -> list[Module]:
         """The modules directly inside this one."""
@@ -165,8 +164,8 @@ class Module:
         A module is gone into once, or with ``again`` under each of its names, but not from inside of itself. Raises
         ``StateError`` if it ``checks`` and there are members in sets and the like, and nowhere else.
         """
-        entered, apart = {id(self): True}, _Apart()
-        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", _members_in(vars(self), apart))]
+        entered, apart = {id(self): True}, Apart(Module)
+        above: list[tuple[Module, str, Iterator[tuple[str, Any]]]] = [(self, "", members_in(vars(self), apart))]
         while above:  # not by recursion: modules may be chained deeper than Python calls
             module, path, members = above[-1]
             apart.path = path
@@ -174,7 +173,7 @@ class Module:
                 yield path + name, value
                 if isinstance(value, Module) and not entered.get(id(value)):
                     entered[id(value)] = True
-                    above.append((value, f"{path}{name}.", _members_in(vars(value), apart)))
+                    above.append((value, f"{path}{name}.", members_in(vars(value), apart)))
                     break
             else:
                 above.pop()
@@ -337,58 +336,6 @@ class Module:
         owned = ", ".join(key for key in vars(self) if not key.startswith("_")) or "none yet"
         hint = f"did you mean {close!r}?" if close else f"its attributes are: {owned}"
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}; {hint}", name=name, obj=self)
-
-
-_MEMBERS, _SAVED = (Tensor, Module, Unmade), (Parameter, Buffer, Module, Unmade)
-_MAPPINGS = (dict, UserDict, MappingProxyType)
-_SEQUENCES: tuple[type, ...] = (list, tuple, deque, set, frozenset, UserList, type({}.values()))
-_HOLDERS = (*_MAPPINGS, *_SEQUENCES, np.ndarray)
-
-
-class _Apart(list[tuple[str, Any, Any]]):
-    """(name, collection, member) of what lies in collections that are not searched, such as sets."""
-
-    path = ""  # of the module that is gone through
-
-    def require(self, elsewhere: set[int]) -> None:
-        """Raise ``StateError`` for what is found nowhere else, and would be neither learned nor saved."""
-        for name, holder, member in self:
-            if id(member) not in elsewhere:
-                raise StateError(
-                    f"{name} is a {type(holder).__name__} with a {type(member).__name__} in it, which would not be "
-                    "learned or saved: parameters are found in attributes, lists, tuples and dicts; write a list"
-                )
-
-
-def _members_in(value: dict[str, Any], apart: _Apart) -> Iterator[tuple[str, Any]]:
-    """The Tensors and Modules in attributes, and in their lists, tuples and dicts, which may contain themselves."""
-    above: list[tuple[str, Any, Iterator[tuple[Any, Any]]]] = [("", value, iter(value.items()))]
-    inside = {id(value)}
-    while above:
-        path, holder, items = above[-1]
-        for key, item in items:
-            if isinstance(item, _MEMBERS):
-                yield f"{path}{key}", item
-            elif type(item) not in _PLAIN and isinstance(item, _HOLDERS) and id(item) not in inside:
-                inside.add(id(item))
-                above.append((f"{path}{key}.", item, _items(item, f"{path}{key}", apart)))
-                break
-        else:
-            above.pop()
-            inside.discard(id(holder))
-
-
-def _items(holder: Any, name: str, apart: _Apart) -> Iterator[tuple[Any, Any]]:
-    """The items of a list, tuple or dict with their keys; of one that holds only plain values none."""
-    values: Any = holder.values() if isinstance(holder, _MAPPINGS) else holder
-    if isinstance(holder, np.ndarray):
-        values = holder.ravel().tolist() if holder.dtype == object else ()
-    if set(map(type, values)) <= _PLAIN:  # a vocabulary of a million words is passed over in a few milliseconds
-        return iter(())
-    if isinstance(holder, (list, tuple, dict)):
-        return iter(holder.items() if isinstance(holder, dict) else enumerate(holder))
-    apart += [(apart.path + name, holder, item) for item in values if isinstance(item, _SAVED)]
-    return iter(())
 
 
 def _distinct(named: Iterator[tuple[str, T]]) -> list[tuple[str, T]]:

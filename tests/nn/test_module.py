@@ -13,7 +13,7 @@ import minigrad as mg
 from minigrad import nn, optim
 from minigrad.errors import HyperparameterError, ShapeError, StateError
 from minigrad.nn import functional as F
-from minigrad.nn import module as module_file
+from minigrad.nn import members
 
 RNG = np.random.default_rng
 
@@ -698,14 +698,14 @@ def test_attributes_and_modules_may_be_nested_deeper_than_python_calls():
 
 def test_a_long_vocabulary_is_passed_over(monkeypatch):
     looked_at = []
-    items = module_file._items
+    items = members._items
 
     def counted(holder, *others):
         for key, item in items(holder, *others):
             looked_at.append(key)
             yield key, item
 
-    monkeypatch.setattr(module_file, "_items", counted)
+    monkeypatch.setattr(members, "_items", counted)
     model = nn.Linear(2, 1)
     model.words = {f"word {i}": i for i in range(200_000)}
     model.table = list(model.words)
