@@ -28,32 +28,36 @@ OTHERS = ("minigrad.array_api", "minigrad.compat")
 
 HEAD = """# What is public
 
-The modules below and the names in their `__all__`, with what the docs and docstrings say of them, are public. All else
-may change at any time: other modules, names with an underscore, texts of errors (their classes are public). This page
-is written by `python -m tests.api_page docs/api.md`; a test holds each `__all__` to it.
+Public are the modules below, the names in their `__all__`, and the behaviour that the docs and docstrings describe.
+Everything else may change at any time: other modules, names that begin with an underscore, and the texts of errors
+(the classes of errors are public). This page is written by `python -m tests.api_page docs/api.md`, and a test compares
+it with each `__all__`.
 
-Two modules have the names of others, and are public too: `minigrad.array_api` those of the [array API
-standard](https://data-apis.org/array-api/2024.12/) ([what differs](scipy.md#other-libraries-by-the-array-api)),
-`minigrad.compat.autograd` those of [autograd](from-autograd.md).
+Two more modules are public. Their names are not listed here because they are those of other libraries:
+`minigrad.array_api` has the names of the [array API standard](https://data-apis.org/array-api/2024.12/) ([what
+differs](scipy.md#other-libraries-by-the-array-api)), and `minigrad.compat.autograd` those of
+[autograd](from-autograd.md).
 
 ## Versions
 
-Versions are numbered as [semantic versioning](https://semver.org) says. Until 1.0, a minor version (0.2, 0.3) may
-change what is public, and a patch (0.2.1) mends faults alone. [CHANGELOG.md](../CHANGELOG.md) says what changed.
+Versions follow [semantic versioning](https://semver.org). Until 1.0, a minor version (0.2, 0.3) may change public
+names and behaviour, and a patch (0.2.1) only mends faults. [CHANGELOG.md](../CHANGELOG.md) lists the changes.
 
-- A name that leaves is refused by an error that says what to write instead, for one minor version at least.
-- Files of `mg.save` and `Checkpoints` are read by later versions, with a warning where they lack something.
-- A patch keeps the bits of results on one machine with one NumPy. A minor version may change the last digits.
-- Python 3.11 and NumPy 2.0 are the oldest that are supported. A minor version may drop old ones, a patch does not.
+- When a name is removed, using it raises an error that says what to write instead, for at least one minor version.
+- Later versions read the files of `mg.save` and `Checkpoints`, with a warning if a file lacks something.
+- With a patch, results stay the same bit for bit, on one machine with one version of NumPy. A minor version may change
+  the last digits.
+- The oldest supported versions are Python 3.11 and NumPy 2.0. A minor version may drop support for old versions; a
+  patch does not.
 
 ## Modules
 """
 
 ROWS = """
-## Rows that formulas alone call
+## Rows that only formulas call
 
-These functions of the table have no public name: `mg.table.ops["keep"]` is one. They may change as formulas do;
-[operations.md](operations.md) describes them.
+These functions of the table have no public name; `mg.table.ops["keep"]`, for instance, is the row `keep`. They may
+change together with the formulas. [operations.md](operations.md) describes them.
 """
 
 
