@@ -48,8 +48,8 @@ class ArrayDataset:
     """Arrays of the same length: sample i is the tuple of their rows i.
 
     Takes arrays, lists, tensors, pandas frames and series, and memory-mapped files (``np.load(path, mmap_mode="r")``),
-    which are read batch by batch. Nothing is copied that need not be, and dtypes stay. Indices may be ints, slices, or
-    arrays of ints.
+    which are read batch by batch. Arrays are not copied unless necessary, and keep their dtypes. Indices may be ints,
+    slices, or arrays of ints.
 
     >>> data = mg.data.ArrayDataset([[1.0, 2.0], [3.0, 4.0]], [0, 1])
     >>> data[1]

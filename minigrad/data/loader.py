@@ -39,19 +39,21 @@ class DataLoader:
     a view of the data, and read-only.
 
     - ``dataset``: anything with a length and an index; arrays, or a tuple of arrays, become an ``ArrayDataset``.
-    - ``batch_size``: samples in a batch; the last has what is left, unless ``drop_last``.
-    - ``shuffle``: another random order each epoch, drawn from the loader's own generator. ``seed`` is an int, a
-      ``numpy.random.Generator``, or None to seed it from the package's (``mg.manual_seed``).
-    - ``transform``: called with each batch, gives the batch that comes out. One with a second parameter called
-      ``generator`` gets a generator of that batch's own, the same when the run is resumed and however far is
-      prefetched: what augmentations should draw from.
-    - ``collate``: makes a batch of a list of samples, where the dataset has no ``batch`` method.
-    - ``prefetch``: how many batches are made ahead, in the background, by ``threads`` threads. For datasets that load
-      or decode their samples. Batches come in the same order and with the same content. Threads end with the epoch,
-      also when the loop is left early.
+    - ``batch_size``: the number of samples in a batch. The last batch has the samples that are left; with
+      ``drop_last``, a smaller last batch is left out.
+    - ``shuffle``: whether each epoch has a new random order, drawn from the loader's own generator. ``seed`` is an int,
+      a ``numpy.random.Generator``, or None for a seed from the package's generator (``mg.manual_seed``).
+    - ``transform``: a function that is called with each batch, and returns the batch to use. If it has a second
+      parameter called ``generator``, it gets a generator for that batch alone, from which augmentations should draw:
+      the numbers are the same in a resumed run, and with any ``prefetch``.
+    - ``collate``: a function that makes a batch from a list of samples; not called if the dataset has a method
+      ``batch``.
+    - ``prefetch``: the number of batches that ``threads`` background threads prepare ahead, for datasets that load or
+      decode their samples. The batches and their order are the same as without. The threads end with the epoch, also
+      when the loop is left early.
 
-    ``state_dict()`` is its position: after ``load_state_dict`` the next ``for`` goes on within the epoch, with the same
-    batches to the last bit.
+    ``state_dict()`` returns the position of the loader. After ``load_state_dict``, the next ``for`` continues in the
+    middle of the epoch, with the same batches to the last bit.
 
     >>> loader = mg.data.DataLoader(([[0.0], [1.0], [2.0], [3.0], [4.0]], [0, 1, 0, 1, 0]), batch_size=2)
     >>> for x, y in loader:
@@ -60,8 +62,8 @@ class DataLoader:
     [2. 3.] [0 1]
     [4.] [0]
 
-    Raises ``DataError`` for an empty dataset, a ``batch_size`` below 1, and where ``drop_last`` would drop everything.
-    An error in the dataset comes out as it is, with a note that names the sample.
+    Raises ``DataError`` for an empty dataset, a ``batch_size`` below 1, or if ``drop_last`` would drop everything. An
+    error in the dataset is raised unchanged, with a note that names the sample.
     """
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
@@ -197,9 +199,9 @@ class DataLoader:
     def shares(self, rank: int, size: int, devices: int) -> Iterator[Share]:
         """What rank number ``rank`` of ``size`` loads of each batch, in the order that one process would have them in.
 
-        Samples that are loaded one by one, or lie in arrays, are divided: a rank gets its own rows of the first array.
-        What looks at a batch as a whole, ``transform``, ``collate`` or the dataset's ``batch``, gets the whole batch,
-        and so does a batch that does not divide by the number of ``devices``.
+        Samples that are loaded one by one, or that are rows of arrays, are divided: a rank gets its own rows of the
+        first array. Functions of a whole batch (``transform``, ``collate``, the dataset's ``batch``) get the whole
+        batch. A batch whose size is not a multiple of the number of ``devices`` is not divided either.
         """
         dataset, order, seed = self._laid_out()
         load, samples, length = self._loading(dataset, order, seed), len(self.dataset), self.batch_size

@@ -40,14 +40,15 @@ class Table(NamedTuple):
 def read_csv(
     path: str | os.PathLike[str], target: str, *, numbers: bool = False, missing: str = "refuse", delimiter: str = ","
 ) -> Table:
-    r"""The table of a CSV file: the column ``target`` is what is to be predicted, all others are what is known.
+    r"""The table of a CSV file: the column ``target`` is to be predicted, all other columns are inputs.
 
-    The first line has the names of the columns. A column of numbers becomes one column of ``X``, in the default dtype;
-    one of words becomes one of 0 and 1 for each of its words, named "column=word". ``y`` (rows,) counts the classes of
-    the target from 0 on, in the order of ``classes``; with ``numbers`` it is the numbers themselves, for a regression.
-    A warning names each column where more than a tenth of the numbers are no longer told apart by the dtype.
+    The first line has the names of the columns. A column of numbers becomes one column of ``X``, in the default dtype.
+    A column of words becomes one column of 0 and 1 for each word, named "column=word". ``y`` (rows,) holds the index of
+    each row's class in ``classes``; with ``numbers=True`` it holds the numbers of the target column, for a regression.
+    A warning names each column in which the dtype makes more than a tenth of the different numbers equal.
 
-    ``missing`` says what to do with rows that lack a cell (empty, "NA", "nan", "?"): "refuse" or "drop".
+    ``missing`` says what to do if a cell is missing (empty, "NA", "N/A", "nan" or "?"): "refuse" the file, or "drop"
+    the row. ``delimiter`` stands between the cells of a row.
 
     >>> with open("pets.csv", "w") as file:
     ...     _ = file.write("kind,weight,coat\ncat,4,short\ndog,20,long\ncat,3.5,long\n")
@@ -59,8 +60,8 @@ def read_csv(
     >>> table.y, table.columns, table.classes
     (array([0, 1, 0]), ['weight', 'coat=long', 'coat=short'], ['cat', 'dog'])
 
-    Raises ``DataError`` for a file that is no such table, with the line that is at fault, ``HyperparameterError`` for
-    options of other kinds, ``OSError`` for a file that is not there.
+    Raises ``DataError``, with the number of the line, for a file that is not such a table, ``HyperparameterError`` for
+    an invalid option, and ``OSError`` for a file that cannot be opened.
     """
     if missing not in {"refuse", "drop"}:
         raise HyperparameterError(

@@ -15,13 +15,14 @@ _joined: list[Place] = []
 
 
 def start() -> bool:
-    """Join the other processes, where ``python -m minigrad launch`` has started this one; whether there are others.
+    """Join the other processes, if ``python -m minigrad launch`` started this one; returns whether there are others.
 
-    A script that the launcher starts has joined already. A process that was started otherwise, with the variables
-    ``MINIGRAD_RANK``, ``MINIGRAD_WORLD_SIZE`` and ``MINIGRAD_COORDINATOR``, calls it before it asks JAX for devices;
-    a ``Trainer`` with ``backend="jax"`` does so too. Where this process is alone, nothing happens.
+    A script that the launcher starts has already joined. A process that was started in another way, with the
+    environment variables ``MINIGRAD_RANK``, ``MINIGRAD_WORLD_SIZE`` and ``MINIGRAD_COORDINATOR``, calls this function
+    before it asks JAX for devices; a ``Trainer`` with ``backend="jax"`` calls it too. If this is the only process,
+    nothing happens.
 
-    Raises ``StateError`` where JAX has been used before, and ``ImportError`` where it is not installed.
+    Raises ``StateError`` if JAX has been used before, and ``ImportError`` if it is not installed.
 
     >>> mg.distributed.start()  # this process is alone
     False

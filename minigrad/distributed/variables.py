@@ -113,7 +113,7 @@ def _number(environment: Mapping[str, str], name: str) -> int:
 
 
 def rank() -> int:
-    """The number of this process among those that train together, from 0; 0 where it is alone.
+    """The number of this process among those that train together, from 0; 0 if it is the only one.
 
     >>> mg.distributed.rank(), mg.distributed.size()
     (0, 1)
@@ -123,7 +123,7 @@ def rank() -> int:
 
 
 def size() -> int:
-    """How many processes train together; 1 where this one is alone.
+    """The number of processes that train together; 1 if this is the only one.
 
     >>> mg.distributed.size()
     1

@@ -21,9 +21,9 @@ _NAME = re.compile(r"checkpoint-(\d{6,})-step-(\d+)\.safetensors")
 class Checkpoints:
     """The last ``keep`` states that were saved in ``folder``, each a file of ``mg.save``.
 
-    A file is named ``checkpoint-000007-step-1200.safetensors``: the seventh that was saved here, after 1200 steps.
-    The newest is the one that was saved last, also where a run went back and its steps begin again. Other
-    files in the folder are left alone.
+    A file is named ``checkpoint-000007-step-1200.safetensors``: the seventh that was saved here, after 1200 steps. The
+    newest is the one that was saved last, even if a run went back and saved an earlier step. Other files in the folder
+    are left alone.
 
     >>> checkpoints = mg.files.Checkpoints("checkpoints", keep=2)
     >>> for step in (10, 20, 30):
@@ -43,10 +43,10 @@ class Checkpoints:
         self.keep = keep
 
     def save(self, state: Any, step: int) -> Path:
-        """Save ``state`` as the newest checkpoint, then remove the oldest beyond ``keep``; gives its path.
+        """Save ``state`` as the newest checkpoint, then remove the oldest beyond ``keep``; returns the path.
 
-        The folder is made if it is missing. Raises ``FileError`` or ``DTypeError`` as ``mg.save`` does; the
-        checkpoints before it are then all still there.
+        Creates the folder if necessary. Raises ``FileError`` or ``DTypeError`` as ``mg.save`` does, and then keeps all
+        earlier checkpoints.
         """
         if not is_index(step, 0):
             raise DataError(f"step is a count of steps, an int from 0 on, got {step!r}")
@@ -69,11 +69,11 @@ class Checkpoints:
         return path
 
     def paths(self) -> list[Path]:
-        """The files, oldest first; an empty list where there is no folder yet."""
+        """The files, oldest first; an empty list if there is no folder yet."""
         return [path for _, _, path in self._listing()]
 
     def steps(self) -> list[int]:
-        """After how many steps each of them was saved, oldest first."""
+        """The steps of the checkpoints, oldest first."""
         return [step for _, step, _ in self._listing()]
 
     def latest(self) -> Path | None:
@@ -84,9 +84,9 @@ class Checkpoints:
     def load(self, step: int | None = None) -> Any:
         """The newest state that is whole, or the newest of that ``step``.
 
-        A damaged file is passed over with a ``UserWarning`` that names it, and the one before is loaded: a run
-        that goes on from an earlier step is better than none, and should be known. With ``step`` there is no
-        other to take, and the ``FileError`` is raised. Raises ``FileError`` too where nothing can be loaded.
+        A damaged file is skipped with a ``UserWarning`` that names it, and the one before is loaded: continuing from an
+        earlier step is better than not at all, but should be noticed. With ``step`` there is no other file to take, so
+        the ``FileError`` is raised. ``FileError`` is also raised if nothing can be loaded.
         """
         paths = [path for _, at, path in self._listing() if step is None or at == step]
         if not paths:

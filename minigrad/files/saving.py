@@ -17,7 +17,7 @@ from minigrad.support.idioms import told
 
 @told
 def save(path: str | os.PathLike[str], state: Any) -> None:
-    """Save ``state`` as a safetensors file; what was at ``path`` before stays whole until the new file is.
+    """Save ``state`` as a safetensors file; an old file at ``path`` stays whole until the new one is.
 
     ``state`` is a dict, list or tuple, nested as deep as needed, of arrays, tensors, NumPy scalars, int (of any
     size), float (also inf and NaN), str, bool and None. Dtypes are bool, int8 to int64, uint8 to uint64,
@@ -30,8 +30,8 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     >>> mg.load("model.safetensors")["step"]
     3
 
-    Raises ``DTypeError`` for what cannot be saved (with the path of keys that leads there) and ``FileError`` when
-    the file cannot be written; both change nothing.
+    Raises ``DTypeError`` for an object that cannot be saved, with the path of keys that leads to it, and ``FileError``
+    if the file cannot be written. Neither changes the old file.
     """
     target = as_path(path, "save(path, state)")
     try:
@@ -55,11 +55,11 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
 def load(path: str | os.PathLike[str]) -> Any:
     """The state that was saved at ``path``, exactly: values, dtypes, shapes, the order of keys and of memory.
 
-    Arrays own their memory and may be written to. Tensors come back as arrays; every dict as a dict, named tuples
-    as tuples. No file, whatever is in it, makes this run code.
+    Arrays own their memory and may be written to. Tensors come back as arrays, mappings as dicts, and named tuples as
+    tuples. No file, whatever its content, can make this function run code.
 
-    Raises ``FileError`` for a file that is damaged (a checksum over all of it is compared), that is no file of
-    ``save``, or that cannot be read.
+    Raises ``FileError`` for a file that is damaged (a checksum of the whole content is compared), that was not written
+    by ``save``, or that cannot be read.
 
     >>> mg.save("state.safetensors", {"step": 7, "w": np.ones(2)})
     >>> mg.load("state.safetensors")

@@ -23,9 +23,9 @@ __all__ = ["EMA"]
 class EMA:
     """An exponential moving average of parameters: ``a <- a + (1 - decay) (w - a)`` at each ``update()``.
 
-    ``parameters`` is a model, or what an optimizer takes: Parameters or (name, Parameter) pairs. The averages start as
-    the weights of now, in their shapes and dtypes, those of float16 in float32. Call ``update()`` after the optimizer's
-    step, also inside of a compiled one. Buffers (running statistics) are not averaged.
+    ``parameters`` is a model, or an iterable of Parameters or (name, Parameter) pairs. The averages start as the
+    current weights, with their shapes and dtypes; float16 is averaged in float32. Call ``update()`` after the
+    optimizer's step, also in a compiled step. Buffers (running statistics) are not averaged.
 
     >>> w = mg.tensor([0.0], requires_grad=True)
     >>> ema = mg.optim.EMA([("w", w)], decay=0.5)
@@ -97,9 +97,9 @@ class EMA:
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Inside the ``with`` block the parameters are the averages; afterwards they are what they were, bit for bit.
+        """Inside the ``with`` block the parameters are the averages; afterwards they are restored, bit for bit.
 
-        For evaluation. Training inside would be lost, and raises ``StateError`` at the end.
+        This is for evaluation. Training inside the block would be lost, so it raises ``StateError`` at the end.
         """
         if recorder() is not None:
             raise CompileError("mg.compile: EMA.applied() exchanges the weights: use it around the compiled function")
@@ -143,7 +143,7 @@ class EMA:
         return {"decay": self.decay, "averages": averages}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave. Raises ``StateError`` when it does not fit, and changes nothing then."""
+        """Restore what ``state_dict`` returned. Raises ``StateError``, and changes nothing, if it does not fit."""
         if not isinstance(state, Mapping) or not isinstance(state.get("averages"), Mapping):
             raise StateError(f"EMA loads the dict that state_dict() gave, got {state!r:.60}")
         decay = state.get("decay")

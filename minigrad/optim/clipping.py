@@ -34,13 +34,14 @@ def clip_grad_norm_(
         norm = (Σ abs(g)^norm_type)^(1 / norm_type)       over all elements of all gradients
         g   <- g min(1, max_norm / (norm + 1e-6))
 
-    ``norm_type`` is a positive number or infinity (the largest element). Parameters without a gradient are passed over.
-    Each ``p.grad`` becomes a new array; one that a user kept stays as it was. The norm is a 0-d tensor without a graph,
-    added up in float64, so that squares of large float32 gradients do not overflow. A norm that is not finite makes
-    gradients of NaN or 0, or raises ``FloatingPointError`` with ``error_if_nonfinite``, and then changes nothing.
+    ``norm_type`` is a positive number, or infinity for the largest element. Parameters without a gradient are skipped.
+    Each ``p.grad`` becomes a new array, so references to the old one are unaffected. The norm is a 0-d tensor without a
+    graph. It is added up in float64, so that squares of large float32 gradients do not overflow. If the norm is not
+    finite, gradients become NaN or 0; with ``error_if_nonfinite``, ``FloatingPointError`` is raised instead, and
+    nothing changes.
 
-    Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013. PyTorch's function of
-    the same name, except that the norm is a float64 here.
+    Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013. Equals PyTorch's
+    function of the same name, except that the norm is float64 here.
 
     >>> p = mg.tensor([0.0, 0.0], requires_grad=True)
     >>> p.grad = [3.0, 4.0]
@@ -79,8 +80,8 @@ def _scale(parameters: Any, max_norm: float, norm_type: float, error_if_nonfinit
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Bring every element of every gradient into [-clip_value, clip_value]; NaN stays NaN.
 
-    Of complex elements, the real and the imaginary part. Each ``p.grad`` becomes a new array. PyTorch's function of
-    the same name.
+    The real and the imaginary parts of complex elements are clipped separately. Each ``p.grad`` becomes a new array.
+    Equals PyTorch's function of the same name.
 
     >>> w = nn.Parameter(np.zeros(3))
     >>> w.grad = np.array([-5.0, 0.5, 5.0])

@@ -31,9 +31,9 @@ class LBFGS(Optimizer):
         H0 = (s·y / y·y) of the latest pair;  H g by the two loops over the pairs
         w <- w - t H g
 
-    ``step(closure)`` makes up to ``max_iter`` inner iterations with ``max_eval`` evaluations (None: 5/4 of
-    ``max_iter``; a line search may need one more), and returns what the first call of ``closure`` gave. The closure
-    forgets the gradients, computes the loss, calls ``backward()`` and returns the loss::
+    ``step(closure)`` makes up to ``max_iter`` inner iterations with up to ``max_eval`` evaluations (None: 5/4 of
+    ``max_iter``; a line search may need one more), and returns the result of the first call of ``closure``. The closure
+    clears the gradients, computes the loss, calls ``backward()`` and returns the loss::
 
         def closure():
             optimizer.zero_grad()
@@ -43,14 +43,14 @@ class LBFGS(Optimizer):
 
         optimizer.step(closure)
 
-    t is lr, in the very first iteration lr min(1, 1 / Σ abs(g)); with ``line_search_fn="strong_wolfe"`` it is searched
-    from there (see ``minigrad.optim.line_search``). The step ends early where no gradient is larger than
-    ``tolerance_grad``, where weights or loss change by less than ``tolerance_change``, or where the loss is not finite.
-    A pair with s·y <= 1e-10 is left out.
+    t is lr, and in the very first iteration lr min(1, 1 / Σ abs(g)). With ``line_search_fn="strong_wolfe"``, a line
+    search starts from there (see ``minigrad.optim.line_search``). The step ends early if no gradient is larger than
+    ``tolerance_grad``, if weights or loss change by less than ``tolerance_change``, or if the loss is not finite. A
+    pair with s·y <= 1e-10 is not stored.
 
-    It has one group of parameters of one dtype, all of which are updated (without a gradient by 0), and no
-    ``skip_nonfinite``. It is no part of a compiled step: how often it calls the closure depends on the numbers. But the
-    closure may be a compiled function.
+    LBFGS takes a single group of parameters of one dtype, and has no option ``skip_nonfinite``. A parameter without a
+    gradient counts as one with the gradient 0. The step cannot be part of a compiled step, because the number of calls
+    of the closure depends on the numbers; the closure itself may be a compiled function.
 
     Nocedal, Updating quasi-Newton matrices with limited storage, 1980; Nocedal and Wright, Numerical optimization,
     chapter 7. Equals PyTorch's ``LBFGS`` without a line search, and with it where the search is not cut short.
@@ -97,7 +97,7 @@ class LBFGS(Optimizer):
         return ("gradient", "step", *[f"{kind}_{i}" for i in range(pairs) for kind in ("s", "y")])
 
     def step(self, closure: Callable[[], Any]) -> Any:
-        """Minimise what ``closure`` computes, as the class says; returns what its first call gave.
+        """Minimise the loss that ``closure`` returns, as described above; returns the result of its first call.
 
         Raises ``CompileError`` inside of a function that is compiled.
         """

@@ -24,8 +24,9 @@ class Lion(FirstOrder):
         w   <- w - lr_t sign(β1 m + (1 - β1) g)
         m   <- β2 m + (1 - β2) g
 
-    Where the sum is 0, so is its sign: a weight without gradients stays. A rate three to ten times smaller than
-    Adam's is usual. Chen et al., Symbolic discovery of optimization algorithms, 2023. PyTorch has no such optimizer.
+    If the sum is 0, so is its sign: a weight that has never had a gradient does not move. A rate three to ten times
+    smaller than Adam's is usual. Chen et al., Symbolic discovery of optimization algorithms, 2023. PyTorch has no such
+    optimizer.
 
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.Lion([w], lr=0.5)

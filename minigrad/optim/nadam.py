@@ -31,7 +31,7 @@ class NAdam(Moments):
         w   <- w - lr_t m̂ / (sqrt(ĉ) + eps)
 
     Dozat, Incorporating Nesterov momentum into Adam, 2016. Equals PyTorch's ``NAdam`` for the same eps, as long as the
-    betas stay the same: M_t is computed from those of now, where PyTorch keeps the product of those that were.
+    betas do not change: M_t is computed from the current betas, while PyTorch stores the product of the past ones.
 
     >>> w = nn.Parameter(np.array([3.0]))
     >>> optimizer = optim.NAdam([w], lr=0.5)

@@ -43,23 +43,25 @@ Work = list[tuple[int, Flat, list[Any], int]]
 class Optimizer:
     """The base of the optimizers. A subclass names its state and defines ``update``.
 
-    ``params`` holds Parameters, (name, Parameter) pairs, or groups: dicts of ``params`` and the hyperparameters that
-    differ in this group. With names (those of ``model.parameters()`` come along), the state is saved by name.
+    ``params`` contains Parameters, (name, Parameter) pairs, or groups. A group is a dict of ``params`` and the
+    hyperparameters that differ in this group. Parameters from ``model.parameters()`` have names, and their state is
+    saved by name.
 
-    ``lr`` is the initial rate; it decays as lr_t = lr / (1 + decay t), where t counts the steps from 0. It may be a
-    schedule instead, one of ``minigrad.optim.schedules`` or any function of the step: then lr_t = lr(t) / (1 + decay
-    t). The schedules are saved as what they are, name and numbers; of another function only its repr, and an optimizer
-    that loads such a state is to be made with the function again.
+    ``lr`` is the initial rate. It decays as lr_t = lr / (1 + decay t), where t counts the steps from 0. It may also be
+    a schedule, one of ``minigrad.optim.schedules`` or any function of the step: then lr_t = lr(t) / (1 + decay t). A
+    schedule is saved as its name and numbers. Any other function is saved as its repr only, so an optimizer that loads
+    such a state must be made with the function.
 
-    What a subclass gives to ``super().__init__`` by name is a hyperparameter, and ``update`` finds it in ``group``:
-    ``lr``, ``decay`` (0 if it is left out), and any others: numbers, strings, booleans, None or tuples of these.
-    The formulas' corrections for the start at zero count the steps of each parameter, in which it had a gradient.
+    Every keyword that a subclass passes to ``super().__init__`` is a hyperparameter, which ``update`` finds in
+    ``group``: ``lr``, ``decay`` (0 if left out), and any others, with values that are numbers, strings, booleans, None
+    or tuples of these. The formulas' corrections for the start at zero count only the steps in which the parameter had
+    a gradient.
 
-    ``current_lr`` is the rate of the latest step (the initial one before any), ``iterations`` the number of steps made.
-    With ``skip_nonfinite=True`` a step in which any gradient is infinite or NaN changes nothing but the number
-    ``skipped``. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed between steps, their
-    parameters not. The first step moves the parameters into one array: what was taken as ``p.data`` or ``p.detach()``
-    before is not changed by it.
+    ``current_lr`` is the rate of the latest step (before the first step, the initial rate), and ``iterations`` the
+    number of steps. With ``skip_nonfinite=True``, a step in which any gradient is infinite or NaN changes nothing but
+    the count ``skipped``. ``param_groups`` holds the groups as dicts; their hyperparameters may be changed between
+    steps, but not their parameters. The first step moves the parameters into one array, so arrays from ``p.data`` or
+    ``p.detach()`` before it do not change with the parameters.
 
     Raises ``HyperparameterError`` for values outside their range and for an empty list of parameters, ``DTypeError``
     for anything that is not a Parameter.
@@ -133,7 +135,7 @@ class Optimizer:
 
     @property
     def iterations(self) -> int:
-        """The number of steps made."""
+        """The number of steps so far."""
         recording = None if mode() is Node else recorder()
         count: int = self._iterations if recording is None else recording.told(self, "iterations", self._iterations)
         return count
@@ -147,7 +149,7 @@ class Optimizer:
 
     @property
     def current_lr(self) -> float:
-        """The rate of the latest step, the initial one before any."""
+        """The rate of the latest step; before the first step, the initial rate."""
         recording = recorder()
         rate: float = self._current_lr if recording is None else recording.told(self, "current_lr", self._current_lr)
         return rate
@@ -173,15 +175,16 @@ class Optimizer:
 
     @property
     def skip_nonfinite(self) -> bool:
-        """Whether a step with a gradient that is not finite is left out; set when the optimizer is made."""
+        """Whether steps with a gradient that is not finite are skipped; set when the optimizer is made."""
         return self._skip_nonfinite
 
     def rates(self, group: Group) -> Any:
         """What ``update`` gets as ``lr`` in this step: the decayed rate, or a tuple of numbers that vary by the step.
 
-        Whatever depends on ``iterations`` belongs here, not in ``update``: ``mg.compile`` runs this anew for each step,
-        and ``update`` once. With ``COUNTS_STEPS = True`` in the class, it is called for parameters of one history:
-        ``missed`` of the steps so far they had no gradient in, so that they have made ``iterations - missed``.
+        Everything that depends on ``iterations`` belongs here, not in ``update``: a compiled step calls ``rates`` for
+        each step, but ``update`` only when it is recorded. With ``COUNTS_STEPS = True`` in the class, ``rates`` is
+        called for parameters that had gradients in the same steps: they had none in ``missed`` of the steps so far, and
+        have made ``iterations - missed`` steps of their own.
         """
         return self._rate(group)
 
@@ -199,8 +202,8 @@ class Optimizer:
     def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.
 
-        All are one-dimensional arrays of one length; ``scratch`` holds two more to calculate in. ``lr`` is what
-        ``rates`` gave.
+        All are one-dimensional arrays of one length; ``scratch`` is two more for intermediate results. ``lr`` is the
+        value of ``rates``.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update(self, group, lr, w, g, scratch, *state)")
 
@@ -242,7 +245,7 @@ class Optimizer:
         return work
 
     def miss(self, work: Work) -> None:
-        """Count a step for the parameters that it did not update."""
+        """Count a step that did not update some parameters."""
         if len(work) < sum(map(len, self._flats)):
             updated = {id(flat) for _, flat, _, _ in work}
             for flat in itertools.chain.from_iterable(self._flats):
@@ -263,14 +266,14 @@ class Optimizer:
         return True
 
     def finish(self) -> None:
-        """The end of every step: tiny state is set to zero now and then, and the step is counted."""
+        """End a step: set tiny state to zero now and then, and count the step."""
         self._iterations += 1
         if not self._iterations % FLUSH_EVERY:
             for flat in itertools.chain.from_iterable(self._flats):
                 flat.flush()
 
     def prepare(self) -> None:
-        """Check the groups, and lay the parameters into flat arrays unless they lie there."""
+        """Check the groups, and move parameters into flat arrays if they are not there yet."""
         current = bool(self._flats) and not self._apart
         for number, group in enumerate(self.param_groups):
             seen = self._checked[number]
@@ -350,13 +353,13 @@ class Optimizer:
     # -- saving and loading -------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything a run needs to go on: the number of steps, hyperparameters, state by name.
+        """All that a run needs to continue: the number of steps, the hyperparameters, and the state by name.
 
         ``{"iterations": int, "skipped": int, "current_lr": float, "param_groups": [{..., "params": [name, ...]}],
         "state": {name: {...}}, "missed": {name: int}}`` with arrays in the parameters' shapes. All but these arrays can
-        be written as JSON. ``missed`` has the parameters that had no gradient in some of the steps, where that counts.
-        Where two groups have parameters of one name, those of submodules, ``weights`` has a fingerprint of each, so
-        that the state of one group is not loaded into the other.
+        be written as JSON. ``missed`` has the parameters that had no gradient in some of the steps, if the formulas
+        depend on that. If two groups have parameters of the same name (local names of submodules), ``weights`` has a
+        fingerprint of each, so that the state of one group is not loaded into the other.
         """
         names = self._name_by_id()
         state: dict[str, dict[str, np.ndarray]] = {}
@@ -375,12 +378,12 @@ class Optimizer:
         return {**tree, "weights": weights} if weights else tree
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave.
+        """Restore what ``state_dict`` returned.
 
-        Where groups have parameters of the same names, the weights are to be loaded before.
+        If groups have parameters of the same names, load the weights of the model first.
 
-        Raises ``StateError`` when the parameters' names, their shapes or the hyperparameters do not fit this
-        optimizer, or when the rate was a function of the user's and this optimizer has none; nothing is changed then.
+        Raises ``StateError``, and changes nothing, if names or shapes of parameters or the hyperparameters do not fit
+        this optimizer, or if the saved rate was a function and this optimizer has none.
         """
         counters, current_lr, settings, arrays, missed = fitting(self, state)
         for group, changed in zip(self.param_groups, settings, strict=True):

@@ -16,7 +16,7 @@ __all__ = ["RAdam"]
 
 @with_hyperparameters
 class RAdam(Moments):
-    """Adam with a rectified rate: plain momentum in the first steps, in which the mean square says little.
+    """Adam with a rectified rate: plain momentum in the first steps, in which the mean square is unreliable.
 
     ::
 

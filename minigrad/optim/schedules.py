@@ -6,9 +6,9 @@ linear_warmup(cosine(lr=0.1, steps=100, end=0.0), steps=10, start=0.0)
 >>> [round(rate(t), 4) for t in (0, 5, 10, 60, 110, 1000)]
 [0.0, 0.05, 0.1, 0.05, 0.0, 0.0]
 
-A schedule is data: its name and its numbers, which a checkpoint holds as they are. Steps are counted from 0, and every
-schedule has a value for each of them, also beyond its end. A plain function of the step may be an optimizer's ``lr``
-just as well; see ``Optimizer`` for what is saved of it.
+A schedule is data: a name and numbers, which are stored in checkpoints. Steps are counted from 0, and a schedule has a
+value for every step, also after its end. An optimizer's ``lr`` may also be a plain function of the step; ``Optimizer``
+says how that is saved.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def multi_step(t: int, lr: float, milestones: tuple[int, ...], gamma: float = 0.
 
 @_schedule
 def piecewise(t: int, milestones: tuple[int, ...], values: tuple[float, ...]) -> float:
-    """values[k], where k of the milestones are ≤ t: a constant between each two.
+    """values[k], where k of the milestones are ≤ t: constant between two milestones.
 
     >>> schedule = optim.schedules.piecewise([2], [1.0, 0.1])
     >>> [round(schedule(t), 4) for t in range(5)]

@@ -18,20 +18,20 @@ from minigrad.train.gradients import Loss
 class MinigradClassifier(ClassifierMixin, NetworkEstimator):
     """A network that predicts classes, as a scikit-learn estimator. It minimises the cross entropy.
 
-    - ``hidden_layer_sizes``, ``activation``: a multilayer perceptron; the name of an activation ("relu", "tanh",
-      "gelu", ...), or a function that makes one. No sizes at all make a linear model.
-    - ``module``: a function of (n_features, n_outputs) that makes any other network, from (samples, n_features) to
-      logits (samples, n_outputs), one output for each class. It takes the place of the two above.
-    - ``optimizer``, ``lr``: a name ("adam", "sgd", "lbfgs", ...) or a function of (parameters, lr=...); a number, or a
-      schedule.
-    - ``batch_size``: samples in a step, None for all of them; ``epochs``: passes over the data.
-    - ``early_stopping``: hold out ``validation_fraction`` of the samples, and end when their loss has not improved for
-      ``n_iter_no_change`` epochs, with the weights of the best one.
+    - ``hidden_layer_sizes``, ``activation``: the widths of the hidden layers of a multilayer perceptron, where ``()``
+      makes a linear model; and the name of an activation ("relu", "tanh", "gelu", ...), or a function that makes one.
+    - ``module``: a function of (n_features, n_outputs) that makes another network in place of the perceptron. The
+      network maps (samples, n_features) to logits (samples, n_outputs), with one output for each class.
+    - ``optimizer``, ``lr``: the name of an optimizer ("adam", "sgd", "lbfgs", ...) or a function of (parameters,
+      lr=...); and the rate, a number or a schedule.
+    - ``batch_size``, ``epochs``: the number of samples in a step, None for all; the number of passes over the data.
+    - ``early_stopping``: whether to hold out ``validation_fraction`` of the samples, and to end when their loss has not
+      improved for ``n_iter_no_change`` epochs. The weights are then those of the best epoch.
     - ``random_state``: an int, a ``numpy.random.RandomState``, or None for NumPy's global one, as everywhere in
-      scikit-learn. From it follow the initial weights, the order of samples, dropout and what is held out, to the last
-      bit.
-    - ``dtype``: in which it computes; None for that of X, where float32 and float64 stay and others become float64.
-    - ``compile``: train with ``mg.compile``; ``verbose``: show progress on stderr.
+      scikit-learn. It determines the initial weights, the order of samples, dropout and the held-out samples, to the
+      last bit.
+    - ``dtype``: the dtype of the computation; None for the dtype of X if that is float32 or float64, and else float64.
+    - ``compile``, ``verbose``: whether to train with ``mg.compile``; whether to show progress on stderr.
 
     After ``fit`` there are ``classes_``, ``module_`` (the network), ``optimizer_``, ``history_`` (a ``History``),
     ``n_features_in_``, and ``feature_names_in_`` where X had names.
@@ -45,14 +45,14 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
     >>> classifier.score(X, y) > 0.9
     True
 
-    Wrong data and parameters raise when ``fit`` is called, as scikit-learn asks: mostly ``ValueError``, of which
-    minigrad's own errors are kinds.
+    Invalid data and parameters raise errors in ``fit``, as scikit-learn requires. Most are minigrad's own errors, which
+    are subclasses of ``ValueError``.
     """
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one pass over ``X`` and ``y``, from where the network is; the first call makes it.
+        """Train the network for one more pass over ``X`` and ``y``; the first call creates it.
 
-        The first call needs ``classes``, all labels that will come up. Nothing is held out.
+        The first call needs ``classes``, the list of all labels that will occur. No samples are held out.
         """
         if self._is_new() and classes is None:
             raise ValueError("the first call of partial_fit needs classes=, all labels that will come up")
@@ -79,7 +79,7 @@ class MinigradClassifier(ClassifierMixin, NetworkEstimator):
         return y
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each sample (samples,), of the kind that ``y`` had."""
+        """The most probable class of each sample (samples,), with the dtype of ``y``."""
         scores = self._predicted(X)
         likeliest: np.ndarray = self.classes_[scores.argmax(1)]
         return likeliest

@@ -30,9 +30,9 @@ class MinigradRegressor(RegressorMixin, NetworkEstimator):
     """
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one pass over ``X`` and ``y``, from where the network is; the first call makes it.
+        """Train the network for one more pass over ``X`` and ``y``; the first call creates it.
 
-        Nothing is held out.
+        No samples are held out.
         """
         return self._partial_fit(X, y, sample_weight)
 

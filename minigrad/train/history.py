@@ -14,10 +14,10 @@ from minigrad.viz import curves
 
 
 class History:
-    """A record for each epoch: a dict of its number, loss, metrics, what callbacks added, and its seconds.
+    """A record for each epoch: a dict of its number, loss, metrics, values that callbacks added, and seconds.
 
-    ``records`` is the list of them, which ``pandas.DataFrame(history.records)`` takes as it is; ``history["loss"]`` is
-    one column.
+    ``records`` is the list of records; ``pandas.DataFrame(history.records)`` makes a frame of it. ``history["loss"]``
+    is one column.
 
     >>> history = train.History([{"epoch": 1, "loss": 0.7}, {"epoch": 2, "loss": 0.5}])
     >>> history["loss"]
@@ -31,11 +31,11 @@ class History:
 
     @property
     def names(self) -> list[str]:
-        """The names of the columns, in the order in which they came up."""
+        """The names of the columns, in the order of their first appearance."""
         return list(dict.fromkeys(name for record in self.records for name in record))
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """The columns: a list of one value for each epoch, None where an epoch has none."""
+        """The columns: for each, a list of one value per epoch, None where an epoch has no value."""
         return {name: [record.get(name) for record in self.records] for name in self.names}
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
@@ -77,7 +77,7 @@ class History:
         return {"epochs": len(self), "columns": columns}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The records that ``state_dict`` was taken of, in place of those here."""
+        """Replace the records by those of the state."""
         if not isinstance(state, Mapping) or set(state) != {"epochs", "columns"}:
             raise StateError("the state of a history has epochs and columns")
         records: list[dict[str, Any]] = [{} for _ in range(state["epochs"])]

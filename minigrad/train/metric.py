@@ -14,9 +14,9 @@ from minigrad.nn import Module
 
 
 class Metric:
-    """The base of the metrics. A subclass has a ``name``, and defines ``reset``, ``update`` and ``value``.
+    """The base class of metrics. A subclass has a ``name``, and defines ``reset``, ``update`` and ``value``.
 
-    ``SUMS`` are the names of its attributes that batches are added to.
+    ``SUMS`` names the attributes in which batches are added up.
 
     >>> class Largest(train.Metric):
     ...     name = "largest_error"
@@ -41,11 +41,11 @@ class Metric:
         self.reset()
 
     def update(self, predictions: Any, targets: Any) -> None:
-        """Take in a batch; tensors or arrays. A batch that does not fit raises, and changes nothing."""
+        """Add a batch of tensors or arrays. A batch that does not fit raises an error, and changes nothing."""
         raise NotImplementedError(f"{type(self).__name__} defines no update(self, predictions, targets)")
 
     def value(self) -> Any:
-        """The measure of all batches since ``reset()``: a float, or an array. NaN where there was nothing."""
+        """The value for all batches since ``reset()``: a float, or an array; NaN without batches."""
         raise NotImplementedError(f"{type(self).__name__} defines no value(self)")
 
     def reset(self) -> None:
@@ -57,7 +57,7 @@ class Metric:
         return {name: copy.copy(getattr(self, name)) for name in self.SUMS}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave. Raises ``StateError`` for the state of another metric."""
+        """Restore what ``state_dict`` returned. Raises ``StateError`` for the state of another metric."""
         if not isinstance(state, Mapping) or set(state) != set(self.SUMS):
             got = sorted(state) if isinstance(state, Mapping) else type(state).__name__
             raise StateError(f"{type(self).__name__} keeps {sorted(self.SUMS)}, got {got}")

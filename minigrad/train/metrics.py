@@ -41,10 +41,10 @@ class _Share(Metric):
 class Accuracy(_Share):
     """The share of samples whose class is predicted.
 
-    Predictions are scores (..., classes) with labels (...) or one-hot ones, or classes as ints. With ``threshold``,
-    one score for each sample, class 1 above it: 0.0 for logits, 0.5 for probabilities. Scores that are NaN are no hit.
-    Samples with the label ``ignore_index`` do not count, as in the losses; ``axis`` says where the classes are, as
-    there.
+    Predictions are scores (..., classes), or classes as ints; targets are labels (...) or one-hot rows. With
+    ``threshold``, predictions are one score per sample, and a score above the threshold means class 1: 0.0 for logits,
+    0.5 for probabilities. A sample whose scores are NaN counts as wrong. Samples with the label ``ignore_index`` do not
+    count. ``axis`` is the axis of the classes, as in the losses.
 
     >>> accuracy = train.Accuracy()
     >>> accuracy.update([[2.0, 0.0], [0.0, 1.0]], [0, 0])
@@ -76,7 +76,8 @@ class Accuracy(_Share):
 class TopKAccuracy(_Share):
     """The share of samples whose class is among the ``k`` with the largest scores (..., classes).
 
-    Of equal scores the first come first, so with k = 1 it is ``Accuracy``. ``ignore_index`` and ``axis`` as there.
+    Of equal scores the first rank first, so with k = 1 it equals ``Accuracy``. ``ignore_index`` and ``axis`` are as
+    there.
 
     >>> train.TopKAccuracy(k=2)(np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]), np.array([1, 2]))
     0.5
@@ -123,11 +124,11 @@ AVERAGES: dict[str | None, Callable[[Array, Array, Array, Array], Any]] = {
 
 
 class ConfusionMatrix(Metric):
-    """Counts (classes, classes): how many samples of the class of the row were taken for that of the column.
+    """Counts (classes, classes): the number of samples of the row's class that were predicted as the column's class.
 
-    Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``. It has a row for every class of the
-    scores, or up to the largest class that was met; ``classes`` sets a least number of rows. Scores that are NaN have
-    no column: they raise ``DivergenceError``.
+    Predictions, ``threshold``, ``ignore_index`` and ``axis`` are as in ``Accuracy``. There is a row for every class of
+    the scores; if predictions are classes, up to the largest class so far. ``classes`` is the minimum number of rows.
+    Scores that are NaN belong to no column, so they raise ``DivergenceError``.
 
     >>> train.ConfusionMatrix(2)(np.array([1, 1, 0]), np.array([1, 0, 0]))
     array([[1, 1],
@@ -217,11 +218,12 @@ class _OfCounts(ConfusionMatrix):
 
 
 class Precision(_OfCounts):
-    """Of the samples that were taken for a class, the share that is of it: TP / (TP + FP).
+    """The share of the samples predicted as a class that belong to it: TP / (TP + FP).
 
-    ``average`` over the classes: "macro", the plain mean over those that occur; "weighted" by their true samples;
-    "micro", of the sums of the counts; "binary", that of class 1 of two; None, an array. 0 / 0 is 0, as in
-    scikit-learn. Predictions, ``threshold``, ``ignore_index`` and ``axis`` as in ``Accuracy``.
+    ``average`` is the average over the classes: "macro", the plain mean over classes that occur; "weighted", the mean
+    weighted by the number of true samples; "micro", the value for the summed counts; "binary", the value for class 1 of
+    two; None, an array with a value per class. 0 / 0 is 0, as in scikit-learn. Predictions, ``threshold``,
+    ``ignore_index`` and ``axis`` are as in ``Accuracy``.
 
     >>> train.Precision(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
     0.5
@@ -231,7 +233,7 @@ class Precision(_OfCounts):
 
 
 class Recall(_OfCounts):
-    """Of the samples of a class, the share that was found: TP / (TP + FN). Options as in ``Precision``.
+    """The share of the samples of a class that are predicted as it: TP / (TP + FN). Options are as in ``Precision``.
 
     >>> train.Recall(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0]))
     1.0
@@ -241,7 +243,7 @@ class Recall(_OfCounts):
 
 
 class F1(_OfCounts):
-    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options as in ``Precision``.
+    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN). Options are as in ``Precision``.
 
     >>> round(train.F1(average="binary")(np.array([1, 1, 0]), np.array([1, 0, 0])), 4)
     0.6667
@@ -276,7 +278,7 @@ class _MeanError(Metric):
 
 
 class MeanSquaredError(_MeanError):
-    """The mean of (prediction - target)² over all elements; both of one shape.
+    """The mean of (prediction - target)² over all elements; both have the same shape.
 
     >>> train.MeanSquaredError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     2.5
@@ -290,7 +292,7 @@ class MeanSquaredError(_MeanError):
 
 
 class MeanAbsoluteError(_MeanError):
-    """The mean of |prediction - target| over all elements; both of one shape.
+    """The mean of |prediction - target| over all elements; both have the same shape.
 
     >>> train.MeanAbsoluteError()(np.array([1.0, 2.0]), np.array([0.0, 4.0]))
     1.5
@@ -306,8 +308,9 @@ class MeanAbsoluteError(_MeanError):
 class R2(Metric):
     """The share of the targets' variance that is explained: 1 - sum (p - t)² / sum (t - mean t)².
 
-    1 is perfect, 0 is what the mean of the targets achieves. With several outputs (samples, outputs), the mean of
-    theirs. Targets that do not vary give 1 where all are met, else 0, as in scikit-learn; one sample gives NaN.
+    1 is perfect, and 0 is the value for always predicting the mean of the targets. For several outputs (samples,
+    outputs), it is the mean over the outputs. If the targets do not vary, it is 1 if every prediction is exact and else
+    0, as in scikit-learn; for a single sample it is NaN.
 
     >>> round(train.R2()(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])), 4)
     0.7857

@@ -27,19 +27,19 @@ from minigrad.train.run_state import RunState
 class Trainer(RunState):
     """Trains ``model`` with ``optimizer`` to make ``loss(predictions, targets)`` small.
 
-    - ``metrics``: what is measured besides the loss, such as ``Accuracy()``, or a function of all predictions and
-      targets; on the training batches from the predictions before each update, on validation data afterwards.
-    - ``compile``: run the model, loss and gradients of a step as one program (``mg.compile``). True is its backend
-      "numpy", with the bits of the step as it is written; "native" or "jax" agree to rounding. A resumed run has the
-      same bits with each.
-    - ``backend``: the same by another name: ``backend="jax"`` is ``compile="jax"``.
-    - ``devices``: of JAX, over which a batch is spread. In several processes (``python -m minigrad launch``) it is over
-      the devices of all of them.
+    - ``metrics``: measures besides the loss, such as ``Accuracy()`` or a function of all predictions and targets. On
+      training batches they use the predictions before each update; on validation data, the weights after the epoch.
+    - ``compile``: whether the model, loss and gradients of a step run as one program (``mg.compile``). True means its
+      backend "numpy", with the same bits as without it; "native" and "jax" agree to rounding. A resumed run has the
+      same bits with each backend.
+    - ``backend``: another way to write it: ``backend="jax"`` means ``compile="jax"``.
+    - ``devices``: the devices of JAX over which each batch is spread. In several processes (``python -m minigrad
+      launch``), a batch is spread over the devices of all processes.
     - ``clip_norm``: scale the gradients of a step so that their common norm is at most this.
     - ``accumulate``: add up the gradients of this many batches for one step, as for one batch of all their rows.
 
-    ``step`` counts the optimizer's steps, ``epoch`` the epochs that are done, and ``history`` has their records. A
-    layer's L1 and L2 penalties are part of what is minimised, and not of the losses in the history.
+    ``step`` counts the optimizer's steps, ``epoch`` the finished epochs, and ``history`` has their records. L1 and L2
+    penalties of layers are minimised together with the loss, but the losses in the history do not include them.
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((100, 2)).astype("float32")
@@ -51,7 +51,8 @@ class Trainer(RunState):
     >>> trainer.evaluate((X, y))["accuracy"] > 0.95
     True
 
-    Raises ``DTypeError`` for arguments of other kinds, ``StateError`` for an optimizer of another model's parameters.
+    Raises ``DTypeError`` for arguments of a wrong kind, and ``StateError`` for an optimizer that holds another model's
+    parameters.
     """
 
     @told
@@ -100,21 +101,21 @@ class Trainer(RunState):
     ) -> History:
         """Train for ``epochs`` passes over ``train``; returns the history.
 
-        - ``train``: a pair (X, y), which is one batch; a ``DataLoader``; or any iterable of batches (X, y), with a
-          length or without. ``validation`` likewise, evaluated after each epoch.
-        - ``checkpoint_dir``: where checkpoints go (the last ``keep`` stay): at the end of the run, after each
-          epoch, and about every half minute within one, unless saving would take more than a twentieth of the time.
-          With ``checkpoint_every=n``, exactly every n steps and at the end.
-        - ``progress``: "bar", "lines", "none", or "auto" for a bar where somebody looks.
+        - ``train``: a pair (X, y), which is one batch; a ``DataLoader``; or any iterable of batches (X, y), with or
+          without a length. ``validation`` takes the same, and is evaluated after each epoch.
+        - ``checkpoint_dir``: the folder for checkpoints, of which the last ``keep`` stay. They are written at the end
+          of the run, after epochs, and about every half minute within an epoch, unless saving would take more than a
+          twentieth of the time. With ``checkpoint_every=n`` they are written every n steps and at the end.
+        - ``progress``: "bar", "lines", "none", or "auto": a bar in a terminal or notebook, else lines.
 
-        A run that ``resume`` has read, or that Ctrl-C has ended, goes on where it was, and ``epochs`` is the length of
-        this fit from its beginning. Otherwise they are added to those before. Of several fits those that were
-        over return at once.
+        After ``resume``, or after Ctrl-C has ended it, a run continues where it stopped, and ``epochs`` counts from the
+        beginning of this fit. Otherwise they are added to the epochs before. If a script has several fits, those that
+        had finished return at once.
 
-        Ctrl-C ends the run after the step, with a checkpoint, and says how to go on; a second one is an ordinary
-        ``KeyboardInterrupt``. SIGTERM does the same where there is a ``checkpoint_dir``. A loss that is not finite
-        raises ``DivergenceError`` before the step, and the weights stay as they were. Raises ``StateError`` for a
-        ``checkpoint_dir`` with checkpoints of another run.
+        Ctrl-C ends the run after the current step, with a checkpoint, and says how to continue; a second one is an
+        ordinary ``KeyboardInterrupt``. With a ``checkpoint_dir``, SIGTERM has the same effect. A loss that is not
+        finite raises ``DivergenceError`` before the step, and the weights stay as they were. Raises ``StateError`` for
+        a ``checkpoint_dir`` with checkpoints of another run.
         """
         if self._running:
             raise StateError("fit was called by a callback of a fit that is under way: trainer.stop(reason) ends it")
@@ -169,14 +170,14 @@ class Trainer(RunState):
 
     @told
     def resume(self, checkpoint_dir: str | os.PathLike[str]) -> bool:
-        """Go on from the latest checkpoint in the folder, to the last bit; False where there is none yet.
+        """Continue from the latest checkpoint in the folder, to the last bit; returns False if there is none yet.
 
-        Call it on a trainer made of the same parts, before ``fit`` with the same arguments: then a script that is
-        killed goes on when it is run again. The weights, the optimizer, the metrics and the history are read at once;
+        Call it on a trainer made of the same parts, before ``fit`` with the same arguments: then a killed script
+        continues when it is started again. The weights, the optimizer, the metrics and the history are read at once;
         the position in the data, the callbacks and the generators when ``fit`` begins.
 
-        Raises ``StateError`` for the checkpoint of another model or optimizer, and ``FileError`` where none can be
-        read; both change nothing.
+        Raises ``StateError`` for the checkpoint of another model or optimizer, and ``FileError`` if no checkpoint can
+        be read. Neither changes anything.
         """
         checkpoints = Checkpoints(checkpoint_dir)
         if not checkpoints.paths():

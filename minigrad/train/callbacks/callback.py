@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 class Callback:
     """The base of callbacks. A subclass defines the hooks that it wants; the others cost nothing.
 
-    Other names that begin with ``on_`` are refused, so that none is misspelled in silence.
+    Other methods whose names begin with ``on_`` are refused, so a misspelled hook is noticed.
 
-    ``trainer.stop(reason)`` ends the run after the step or epoch. What a callback must know to go on after a resume is
-    its ``state_dict``: what ``mg.save`` saves. Of a callback that defines none, the attributes that have changed are
+    ``trainer.stop(reason)`` ends the run after the step or epoch. ``state_dict`` returns the state that a callback
+    needs after a resume, of types that ``mg.save`` saves. If a callback does not define it, its changed attributes are
     saved: numbers, strings, arrays, tensors, generators, and lists, dicts and objects of these.
 
-    In several processes each calls the hooks, and all must decide alike: ``trainer.loss_value``, records and weights
-    are the same in all. ``only_first = True`` in the class lets the first process alone call them: to write files.
+    In training with several processes, each process calls the hooks, and all must decide alike; ``trainer.loss_value``,
+    records and weights are the same in all of them. With ``only_first = True`` in the class, only the first process
+    calls the hooks, for instance to write files.
 
     >>> class Every(train.Callback):
     ...     seen = 0
@@ -41,39 +42,40 @@ class Callback:
     only_first = False
 
     def on_fit_start(self, trainer: RunState) -> None:
-        """``fit`` begins, or goes on: ``trainer.epoch`` epochs are done, ``trainer.history`` has their records."""
+        """``fit`` begins or continues: ``trainer.epoch`` epochs are done, and ``trainer.history`` has their records."""
 
     def on_resume(self, trainer: RunState) -> None:
-        """A run goes on where it was interrupted; ``on_fit_start`` has been called, and no step made.
+        """A run resumes where it was interrupted: after ``on_fit_start``, before the first step.
 
-        The place for what no checkpoint holds: layers that were exchanged, objects that were made on the way. Numbers,
-        arrays and the like in attributes, frozen weights and generators are then put back.
+        Restore here what a checkpoint cannot hold: replace layers again, and create the objects that the run had
+        created. Afterwards, numbers, arrays and the like in attributes, frozen weights and generators are restored from
+        the checkpoint.
         """
 
     def on_epoch_start(self, trainer: RunState) -> None:
-        """An epoch begins; not one that a resumed run goes on with."""
+        """An epoch begins. Not called when a run resumes in the middle of an epoch."""
 
     def on_gradients(self, trainer: RunState) -> None:
-        """The gradients of a step are there, not clipped yet, and no weight has changed."""
+        """The gradients of a step are computed, but not clipped yet, and no weight has changed."""
 
     def on_step(self, trainer: RunState) -> None:
         """The optimizer has made step number ``trainer.step``; ``trainer.loss_value`` is the loss before it."""
 
     def on_epoch_end(self, trainer: RunState, record: dict[str, Any]) -> None:
-        """An epoch and its validation are done; numbers may be added to ``record``, which then enters the history."""
+        """An epoch and its validation are done; numbers may be added to ``record`` before it enters the history."""
 
     def on_record(self, trainer: RunState, record: Mapping[str, Any]) -> None:
-        """The record is complete and in the history: judge it, or write it down."""
+        """The record of an epoch is complete and in the history: decide by it, or write it to a file."""
 
     def on_fit_end(self, trainer: RunState) -> None:
-        """``fit`` ends, also by an error: close files."""
+        """``fit`` ends, normally or with an error: close files."""
 
     def state_dict(self) -> dict[str, Any]:
         """The state that a resumed run needs."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state_dict`` gave."""
+        """Restore what ``state_dict`` returned."""
 
 
 HOOKS = tuple("on_fit_start on_resume on_epoch_start on_gradients on_step on_epoch_end on_record on_fit_end".split())

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class GradientHealth(Callback):
     """Warns, with the layer's name, of gradients that explode or vanish and of units that are dead.
 
-    - exploding: the norm of the gradients of a layer's parameters is above ``exploding`` in a step;
-    - vanishing: it is below ``vanishing`` in all steps of an epoch;
-    - dead: nothing reached a unit of a layer (its row of the weight, and its bias) in any step of an epoch, as behind a
-      relu that is 0 for all data; said where the share of such units is above ``dead``.
+    - exploding: in some step, the norm of the gradients of a layer's parameters is above ``exploding``;
+    - vanishing: in all steps of an epoch, this norm is below ``vanishing``;
+    - dead: in all steps of an epoch, the gradient of a unit (its row of the weight, and its bias) is 0, as for a unit
+      whose relu is 0 on all data. The warning comes if the share of such units in a layer is above ``dead``.
 
-    Each is said once for a layer. Records get ``gradient_norm``, the mean over the epoch's steps of the norm of all
-    gradients, and ``dead_units``. ``report`` has the numbers of the last epoch by name. The gradients are those before
-    clipping.
+    Each warning comes once per layer. Records get ``gradient_norm``, the mean over the epoch's steps of the norm of all
+    gradients, and ``dead_units``. ``report`` holds the numbers of the last epoch by the name of the layer. The
+    gradients are those before clipping.
 
     Raises ``HyperparameterError`` for limits below 0.
 

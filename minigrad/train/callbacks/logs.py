@@ -95,9 +95,9 @@ class _FileLogger(Callback):
 
 
 class CSVLogger(_FileLogger):
-    """Writes the history to a CSV file: a header, and a row for each epoch, as soon as it is over.
+    """Writes the history to a CSV file: a header, and a row for each epoch, as soon as the epoch is over.
 
-    Floats keep all their digits; arrays are JSON lists. A file that is there is replaced.
+    Floats keep all their digits; arrays are JSON lists. An existing file is replaced.
 
     >>> from pathlib import Path
     >>> model = nn.Linear(2, 1)
@@ -123,9 +123,9 @@ class CSVLogger(_FileLogger):
 
 
 class JSONLogger(_FileLogger):
-    """Writes the history as lines of JSON, an object for each epoch, as soon as it is over.
+    """Writes the history as lines of JSON: one object for each epoch, as soon as the epoch is over.
 
-    Numbers that are not finite become null, as JSON has none. A file that is there is replaced.
+    Numbers that are not finite become null, because JSON does not have them. An existing file is replaced.
 
     >>> from pathlib import Path
     >>> model = nn.Linear(2, 1)
@@ -142,7 +142,7 @@ class JSONLogger(_FileLogger):
 
 
 class LearningRateLogger(Callback):
-    """Adds the learning rate of an epoch's last step to its record: ``lr``, and ``lr_1``, ... of further groups.
+    """Adds the learning rate of an epoch's last step to its record: ``lr``, and ``lr_1``, ... for further groups.
 
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
@@ -179,7 +179,7 @@ class TensorBoardLogger(Callback):
     """Writes the numbers of each record as TensorBoard event files in the folder ``log_dir``.
 
     Needs ``tensorboardX`` or PyTorch with ``tensorboard``. Tags are ``loss/training``, ``loss/validation`` and so on,
-    at the number of the optimizer's step. A run that goes on tells TensorBoard to leave out what had been written
+    at the number of the optimizer's step. A resumed run tells TensorBoard to discard the numbers that were written
     after the checkpoint.
 
     >>> from pathlib import Path

@@ -82,11 +82,11 @@ class _Monitor(Callback):
 class EarlyStopping(_Monitor):
     """Ends the run when ``monitor`` has not improved by more than ``min_delta`` for ``patience`` epochs.
 
-    ``mode`` says what is better, "min" or "max"; "auto" goes by the name: less of a loss or error, more of an accuracy
-    or score. With ``restore_best`` the model has the weights and buffers of the best epoch when the run is over (not
-    when Ctrl-C has interrupted it).
+    ``mode`` says whether a smaller ("min") or larger ("max") value is better; "auto" decides by the name: smaller for a
+    loss or error, larger for an accuracy or score. With ``restore_best``, the model has the weights and buffers of the
+    best epoch after the run, unless Ctrl-C has interrupted it.
 
-    Raises ``HyperparameterError`` for options outside their range, and for a name that does not say what is better.
+    Raises ``HyperparameterError`` for options outside their range, and if "auto" cannot decide by the name.
 
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
@@ -137,7 +137,7 @@ class EarlyStopping(_Monitor):
             trainer.model.load_state_dict(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value, how long ago it was, and its weights."""
+        """The best value, the number of epochs since then, and its weights."""
         return {**super().state_dict(), "waited": self.waited, "weights": self.weights}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -149,8 +149,8 @@ class EarlyStopping(_Monitor):
 class ModelCheckpoint(_Monitor):
     """Saves the model's ``state_dict()`` to ``path`` whenever ``monitor`` improves: the best weights, in one file.
 
-    ``model.load_state_dict(mg.load(path))`` reads it. Options as in ``EarlyStopping``. To go on with a run there is
-    ``fit(..., checkpoint_dir=...)``.
+    ``model.load_state_dict(mg.load(path))`` loads them. ``monitor``, ``mode`` and ``min_delta`` are as in
+    ``EarlyStopping``. To continue a run after an interruption, use ``fit(..., checkpoint_dir=...)`` instead.
 
     >>> model = nn.Linear(2, 1)
     >>> trainer = train.Trainer(model, optim.SGD(model.parameters(), lr=0.1), nn.MSELoss())
