@@ -16,7 +16,7 @@ from minigrad.batching.moving import physical
 from minigrad.batching.reductions import from_end
 from minigrad.batching.rules import RULES, aligned, made, mine, rule
 from minigrad.core.batches import Batch
-from minigrad.kernels import attention, convolution, normalisation, pooling, recurrent, scans, windows
+from minigrad.kernels import attention, convolution, normalisation, pooling, recurrent, row_norms, scans, windows
 
 
 def _folded(array: Any) -> Any:
@@ -127,6 +127,37 @@ def _matrices(batch: Batch, arrays: tuple[Any, ...]) -> list[Any]:
     present = [x for x in arrays if x is not None]
     lined_up = iter(aligned(batch, present))
     return [None if x is None else next(lined_up) for x in arrays]
+
+
+# -- rows, whose weights broadcast to them --------------------------------------------------------
+
+
+@rule(row_norms.row_norm)
+def _row_norm(batch: Batch, x: Any, weight: Any, bias: Any, axes: int, eps: float) -> Any:
+    if not mine(batch, weight) and not mine(batch, bias):
+        return tuple([made(batch, z) for z in row_norms.row_norm(physical(batch, x), weight, bias, axes, eps)])
+    z, mean, rms = (made(batch, z) for z in row_norms.row_norm(physical(batch, x), None, None, axes, eps))
+    z, weight, bias = _matrices(batch, (z, weight, bias))
+    z = z if weight is None else z * weight
+    return made(batch, z if bias is None else z + bias), mean, rms
+
+
+@rule(row_norms.row_pullback)
+def _row_pullback(batch: Batch, y: Any, x: Any, mean: Any, rms: Any, weight: Any, axes: int) -> Any:
+    if mine(batch, weight):
+        y, weight = _matrices(batch, (y, weight))
+        y, weight = made(batch, y * weight), None
+    y, x, mean, rms = (physical(batch, a) for a in (y, x, mean, rms))
+    return made(batch, row_norms.row_pullback(y, x, mean, rms, weight, axes))
+
+
+@rule(row_norms.row_product)
+def _row_product(batch: Batch, y: Any, x: Any, mean: Any, rms: Any, _axes: int, shape: Any) -> Any:
+    y, x, mean, rms = (physical(batch, a) for a in (y, x, mean, rms))
+    aligned_shape = (1,) * (x.ndim - 1 - len(shape)) + tuple(shape)
+    summed = tuple([1 + axis for axis, size in enumerate(aligned_shape) if size == 1])
+    z = np.sum(y * ((x - mean) * rms), summed, keepdims=True)
+    return made(batch, np.reshape(z, (batch.size, *shape)))
 
 
 @rule(attention.attention)

@@ -14,6 +14,7 @@ from minigrad.kernels import (
     normalisation,
     pooling,
     recurrent,
+    row_norms,
     scans,
     scattering,
     sorting,
@@ -24,5 +25,5 @@ from minigrad.kernels import (
 
 __all__ = [
     "attention", "convolution", "depthwise", "determinants", "image_layout", "normal", "normalisation", "pooling",
-    "recurrent", "scans", "scattering", "sorting", "triangular", "windows", "winograd",
+    "recurrent", "row_norms", "scans", "scattering", "sorting", "triangular", "windows", "winograd",
 ]

@@ -21,8 +21,8 @@ FAMILIES = """
 OTHERS = """
     attention convolution decompositions determinants eigenvalues embedding fourier in_place least_squares linalg
     matrices matrix_equations matrix_functions matrix_logarithms normalisation norms numpy_options pooling recurrent
-    recursive_filters reduction_options sparse structured substitution triangular ufunc_calls ufunc_methods
-    windows
+    recursive_filters reduction_options row_norms sparse structured substitution triangular ufunc_calls
+    ufunc_methods windows
 """.split()
 
 __all__: list[str] = []

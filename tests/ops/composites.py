@@ -76,6 +76,35 @@ def channel_pullback(y, x, centre, rms, weight):
     return z * wide(rms if weight is None else rms * weight, x)
 
 
+def last(x, axes):
+    return tuple(range(len(x.shape) - axes, len(x.shape)))
+
+
+def row_mean(x, axes):
+    return np.mean(x, last(x, axes), keepdims=True)
+
+
+def row_rms(x, axes, eps):
+    return (row_mean((x - row_mean(x, axes)) ** 2, axes) + eps) ** -0.5
+
+
+def row_norm(x, weight, bias, axes, eps):
+    z = (x - row_mean(x, axes)) * row_rms(x, axes, eps)
+    z = z if weight is None else z * weight
+    return z if bias is None else z + bias
+
+
+def row_pullback(y, x, centre, rms, weight, axes):
+    y, part = y if weight is None else y * weight, (x - centre) * rms
+    return (y - row_mean(y, axes) - part * row_mean(y * part, axes)) * rms
+
+
+def row_product(y, x, centre, rms, axes, shape):  # noqa: ARG001 - as the row
+    whole = (1,) * (len(x.shape) - len(shape)) + shape
+    summed = tuple([axis for axis, size in enumerate(whole) if size == 1])
+    return np.reshape(np.sum(y * ((x - centre) * rms), summed), shape)
+
+
 # -- attention ----------------------------------------------------------------------------------------
 
 
@@ -99,6 +128,11 @@ NETWORKS = {
     "channel_product": lambda y, x, centre, rms: total(y * (x - wide(centre, x))) * rms,
     "channel_pullback": channel_pullback,
     "channel_norm": channel_norm,
+    "row_mean": row_mean,
+    "row_rms": row_rms,
+    "row_product": row_product,
+    "row_pullback": row_pullback,
+    "row_norm": row_norm,
     "masked_softmax": masked_softmax,
     "attention": attention,
 }

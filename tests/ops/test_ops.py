@@ -25,11 +25,12 @@ FORMULAS_ALONE = {
     "det_phase", "deviance", "eliminated", "ellipj_part", "euclidean_norm", "fresnel_c", "fresnel_s",
     "gelu_slope", "gelu_tanh_share", "gelu_tanh_slope", "getitem", "inverse_rms", "keep", "log_betainc",
     "log_gammainc", "log_gammaincc", "log_stdtr", "logabsdet", "logistic", "lyapunov", "max_pool", "mish_slope",
-    "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant",
-    "per_length", "put_diagonal", "recursive", "rms_scale", "run_cumsum", "scatter_rows", "shares", "shi", "si",
-    "silu_slope", "softmax_error", "sort_by", "sparse_product", "sparse_solution", "stirling",
-    "student_density", "substituted", "sylvester", "take_rows", "tanh_softplus", "unsort_by", "vector_product",
-    "window_columns", "window_gather", "window_share", "window_spread", "window_sum", "window_uncolumns",
+    "one_less_square", "p_norm", "packed_eig", "packed_eigh", "packed_qr", "packed_svd", "pad_constant", "per_length",
+    "put_diagonal", "recursive", "rms_scale", "row_mean", "row_norm", "row_product", "row_pullback", "row_rms",
+    "run_cumsum", "scatter_rows", "shares", "shi", "si", "silu_slope", "softmax_error", "sort_by", "sparse_product",
+    "sparse_solution", "stirling", "student_density", "substituted", "sylvester", "take_rows", "tanh_softplus",
+    "unsort_by", "vector_product", "window_columns", "window_gather", "window_share", "window_spread", "window_sum",
+    "window_uncolumns",
 }  # fmt: skip
 HOMES = (mg, mg.linalg, mg.fft, mg.special, mg.nn.functional)
 

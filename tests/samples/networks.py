@@ -243,6 +243,34 @@ def _channels(draw: DrawFn, images: int, numbers: int, most: int, with_eps: bool
 
 
 @st.composite
+def _rows(draw: DrawFn, arrays: int, numbers: int, most: int, with_eps: bool) -> Sample:
+    """``arrays`` arrays of one shape, ``numbers`` with sizes of 1 in the last axes: a mean and a scale of each row.
+
+    Then up to ``most`` parameters that may be None: some neighbouring sizes, as many numbers as a row has or more, and
+    sizes of 1.
+    """
+    shape = draw(shapes(min_dims=1, max_dims=3, min_side=2, max_side=3))
+    axes = draw(st.integers(1, len(shape)))
+    place = len(shape) - axes
+    first, ones = draw(st.integers(0, place)), draw(st.integers(0, axes))
+    parameter = (*shape[first : len(shape) - ones], *(1,) * ones)
+    made = draw(st.integers(0, most))
+    each = [shape] * arrays + [(*shape[:place], *(1,) * axes)] * numbers + [parameter] * made
+    names = ("weight", "bias")
+    options: dict[str, Any] = dict.fromkeys(names[made:most]) | {"axes": axes}
+    if with_eps:
+        options["eps"] = draw(EPS)
+    return Sample(draw(arrays_of(each, [REALS] * len(each))), options, _by_name if made < most else positional)
+
+
+@st.composite
+def _row_product(draw: DrawFn) -> Sample:
+    sample = draw(_rows(2, 2, 1, with_eps=False).filter(lambda sample: "weight" not in sample.options))
+    *arrays_, weight = sample.arrays
+    return Sample(arrays_, {**sample.options, "shape": weight.shape})
+
+
+@st.composite
 def _layer(draw: DrawFn, most: int) -> Sample:
     """x, and up to ``most - 1`` parameters in the shape of its last axes; layers of one element are constant."""
     shape = draw(shapes(min_dims=1, min_side=2))
@@ -392,6 +420,11 @@ SAMPLES: dict[str, SearchStrategy[Sample]] = {
     "channel_product": _channels(2, 2, 0, with_eps=False),
     "channel_pullback": _channels(2, 2, 1, with_eps=False),
     "channel_norm": _channels(1, 0, 2, with_eps=True),
+    "row_mean": _rows(1, 0, 0, with_eps=False),
+    "row_rms": _rows(1, 0, 0, with_eps=True),
+    "row_product": _row_product(),
+    "row_pullback": _rows(2, 2, 1, with_eps=False),
+    "row_norm": _rows(1, 0, 2, with_eps=True),
     "layer_norm": _layer(3),
     "rms_norm": _layer(2),
     "group_norm": _group(),

@@ -28,6 +28,10 @@ NOT_IN_TORCH = {
         ("channel_mean", "channel_norm", "channel_product", "channel_pullback", "channel_rms"),
         "parts of batch_norm, which is compared: against its other form in tests/nn/test_batchnorm.py",
     ),
+    **dict.fromkeys(
+        ("row_mean", "row_norm", "row_product", "row_pullback", "row_rms"),
+        "parts of layer_norm and group_norm, which are compared: against their definition in tests/kernels",
+    ),
     "recursive": "a filter of SciPy's: tests/numerics/test_filters.py",
     "astype": "no double precision gradient to compare: tests/ops/test_ops.py",
     "softmax_error": "the gradient of softmax_cross_entropy, whose second gradients are compared above",

@@ -198,6 +198,34 @@ def channel_pullback(y: Any, x: Any, mean: Any, rms: Any, weight: Any) -> Any:
     return z * _wide(rms if weight is None else rms * weight, x)
 
 
+# -- rows with mean 0 and variance 1 --------------------------------------------------------------
+
+
+def row_norm(x: Any, weight: Any, bias: Any, axes: int, eps: float) -> Any:
+    """x with mean 0 and variance 1 over the last axes, times weight, plus bias; the mean, and 1 / sqrt(var + eps)."""
+    places = tuple(range(-axes, 0))
+    mean, var = jnp.mean(x, places, keepdims=True), jnp.var(x, places, keepdims=True)
+    rms = lax.rsqrt(var + jnp.asarray(eps, var.dtype))
+    z = (x - mean) * rms
+    z = z if weight is None else z * weight
+    return (z if bias is None else z + bias), mean, rms
+
+
+def row_pullback(y: Any, x: Any, mean: Any, rms: Any, weight: Any, axes: int) -> Any:
+    """The gradient of row_norm with respect to x."""
+    places, part = tuple(range(-axes, 0)), (x - mean) * rms
+    y = y if weight is None else y * weight
+    return (y - jnp.mean(y, places, keepdims=True) - part * jnp.mean(y * part, places, keepdims=True)) * rms
+
+
+def row_product(y: Any, x: Any, mean: Any, rms: Any, _axes: int, shape: Any) -> Any:
+    """The gradient of row_norm with respect to its weight, of this shape."""
+    z = y * ((x - mean) * rms)
+    extra = z.ndim - len(shape)
+    places = [extra + axis for axis, size in enumerate(shape) if size == 1 != z.shape[extra + axis]]
+    return jnp.sum(z, (*range(extra), *places)).reshape(shape)
+
+
 # -- the normal distribution ----------------------------------------------------------------------
 
 
@@ -236,6 +264,9 @@ OWN: dict[Any, Callable[..., Any]] = {
     kernels.normalisation.channel_norm: channel_norm,
     kernels.normalisation.channel_product: channel_product,
     kernels.normalisation.channel_pullback: channel_pullback,
+    kernels.row_norms.row_norm: row_norm,
+    kernels.row_norms.row_product: row_product,
+    kernels.row_norms.row_pullback: row_pullback,
     kernels.normal.normal_cdf: jax.scipy.special.ndtr,
     kernels.normal.error_function: error_of,
     kernels.normal.gelu_and_slope: gelu_with_slope,

@@ -9,6 +9,7 @@ from typing import Any
 from minigrad.compiler.c import elementwise, indexing, moving, products, reductions
 from minigrad.compiler.c.channels import CHANNELS
 from minigrad.compiler.c.form import Form
+from minigrad.compiler.c.rows import ROWS
 from minigrad.compiler.c.sequences import SEQUENCES
 from minigrad.compiler.c.sketch import Sketch, Walk
 from minigrad.compiler.c.windows import WINDOWS
@@ -30,7 +31,7 @@ _MAKERS: tuple[Callable[[Call, Form], bool], ...] = (
 
 
 #: The package's own functions.
-_OWN: dict[Any, Callable[[Call, Form], None]] = {**WINDOWS, **SEQUENCES, **CHANNELS}
+_OWN: dict[Any, Callable[[Call, Form], None]] = {**WINDOWS, **SEQUENCES, **CHANNELS, **ROWS}
 
 
 def made(call: Call, form: Form) -> bool:

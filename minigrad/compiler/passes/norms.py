@@ -1,8 +1,8 @@
-"""Normalised channels as sums and elementwise steps, which then share loops with what stands around them.
+"""Normalised channels and rows as sums and elementwise steps, which then share loops with what stands around them.
 
-``channel_norm`` and its gradient go over images in pieces, which is right for NumPy. In loops of machine code a channel
-is gone over for its mean, then for its variance, while it lies in a cache; and normalising is a step like others, so a
-residual and a relu join it. The gradient takes one loop: two sums, and what is made of them.
+``channel_norm`` and ``row_norm`` take few passes over memory, which is right for NumPy. In loops of machine code a
+channel is gone over for its mean, then for its variance, while it lies in a cache; and normalising is a step like
+others, so a residual and a relu join it. The gradient takes one loop: two sums, and what is made of them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from minigrad.kernels.normalisation import (
     channel_product,
     channel_pullback,
 )
+from minigrad.kernels.row_norms import row_norm, row_product, row_pullback
+from minigrad.ops.reductions import least_square
 
 
 def deviations(x: Any, mean: Any, var: Any, eps: float) -> Any:
@@ -48,7 +50,10 @@ def _fits(call: Call) -> bool:
     arrays = [x for x in (*call.args, *call.kwargs.values(), *call.results) if isinstance(x, Value)]
     dtypes = {x.dtype for x in arrays}
     is_new = all(x.root is x for x in call.results)
-    return is_new and all(x.is_array and 0 not in x.shape for x in arrays) and dtypes <= _KNOWN and len(dtypes) == 1
+    if not (is_new and all(x.is_array and 0 not in x.shape for x in arrays) and dtypes <= _KNOWN and len(dtypes) == 1):
+        return False
+    # Of squares that vanish, eps must be the larger part.
+    return call.function is not row_norm or call.args[-1] >= least_square(arrays[0].dtype)
 
 
 _KNOWN = {np.dtype("float32"), np.dtype("float64")}
@@ -138,7 +143,53 @@ class _Unfolding:
         else:
             self._step(operator.add, self._step(operator.mul, part, scale), self._wide(bias, x), target=z)
 
+    def row_norm(self, x: Value, weight: Value | None, bias: Value | None, axes: int, eps: float) -> None:
+        """Calls for ``row_norm``. A recording has the condition that no rms is 0, so that squares do not overflow."""
+        z, mean, rms = self.call.results
+        places, count = _last(x, axes)
+        self._step(operator.truediv, self._step(np.sum, x, axis=places, keepdims=True), count, target=mean)
+        part = self._part(x, mean)
+        square = self._step(np.sum, self._step(operator.mul, part, part), axis=places, keepdims=True)
+        var = self._step(operator.truediv, square, count)
+        self._step(operator.truediv, 1, self._step(np.sqrt, self._step(operator.add, var, eps)), target=rms)
+        steps = [(operator.mul, rms), (operator.mul, weight), (operator.add, bias)]
+        self._chain(part, [(function, operand) for function, operand in steps if operand is not None], z)
+
+    def _chain(self, value: Value, steps: list[tuple[Any, Value]], target: Value) -> None:
+        """One step after the other, the last of which makes the target."""
+        for number, (function, operand) in enumerate(steps):
+            is_last = number == len(steps) - 1
+            value = self._step(function, value, operand, target=target if is_last else _like(self._program, target))
+
+    def _part(self, x: Value, mean: Value) -> Value:
+        """x - mean, for rows."""
+        value: Value = self._once(("part", x, mean), lambda: self._step(operator.sub, x, mean))
+        return value
+
     # -- backward -----------------------------------------------------------------------------
+
+    def row_pullback(self, y: Value, x: Value, mean: Value, rms: Value, weight: Value | None, axes: int) -> None:
+        """Calls for ``row_pullback``, in an order in which no factor is far from 1."""
+        (result,) = self.call.results
+        places, count = _last(x, axes)
+        part = self._part(x, mean)
+        y = y if weight is None else self._step(operator.mul, y, weight, target=_like(self._program, x))
+        product = self._step(operator.mul, y, part, target=_like(self._program, x))
+        sums = [self._step(np.sum, value, axis=places, keepdims=True) for value in (y, product)]
+        shift, share = (self._step(operator.truediv, total, count) for total in sums)
+        slope = self._step(operator.mul, rms, self._step(operator.mul, rms, share))
+        less = self._step(operator.sub, y, shift)
+        self._chain(less, [(operator.sub, self._step(operator.mul, part, slope)), (operator.mul, rms)], result)
+
+    def row_product(self, y: Value, x: Value, mean: Value, rms: Value, _axes: int, shape: tuple[int, ...]) -> None:
+        """Calls for ``row_product``."""
+        (result,) = self.call.results
+        part = self._step(operator.mul, self._part(x, mean), rms)
+        product = self._step(operator.mul, y, part, target=_like(self._program, x))
+        whole = (1,) * (len(x.shape) - len(shape)) + tuple(shape)
+        places = tuple([axis for axis, size in enumerate(whole) if size == 1])
+        total = self._step(np.sum, product, axis=places, keepdims=True) if places else product
+        self._step(np.positive, self._view(total, result.shape), target=result)
 
     def _products(self, y: Value, x: Value, mean: Value) -> Value:
         """The sum of y * (x - mean)."""
@@ -174,6 +225,12 @@ def _like(program: Program, x: Value) -> Value:
     return program.new(RESULT, as_strided(np.empty(1, x.dtype), x.shape, x.strides))
 
 
+def _last(x: Value, axes: int) -> tuple[tuple[int, ...], int]:
+    """The last axes of x, and how many numbers they hold."""
+    places = tuple(range(len(x.shape) - axes, len(x.shape)))
+    return places, int(np.prod([x.shape[axis] for axis in places], dtype=np.int64))
+
+
 def _axes(x: Value) -> tuple[int, ...]:
     return (0, *range(2, len(x.shape)))
 
@@ -188,4 +245,7 @@ _METHODS: dict[Any, Callable[..., None]] = {
     channel_norm: _Unfolding.norm,
     channel_product: _Unfolding.product,
     channel_pullback: _Unfolding.pullback,
+    row_norm: _Unfolding.row_norm,
+    row_product: _Unfolding.row_product,
+    row_pullback: _Unfolding.row_pullback,
 }

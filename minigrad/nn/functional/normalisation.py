@@ -19,13 +19,14 @@ from minigrad.ops.along import given, narrowed, nowhere, require_real, widened
 from minigrad.ops.normalisation import centre, channel_norm, rms_scale
 from minigrad.ops.norms import euclidean_norm, p_norm
 from minigrad.ops.reductions import average
+from minigrad.ops.row_norms import row_norm
 
 __all__ = ["batch_norm", "cosine_similarity", "group_norm", "instance_norm", "layer_norm", "normalize", "rms_norm"]
 
 Axes = tuple[int, ...]
 
-#: Numbers in images from which on ``channel_norm`` is faster than the two steps that it is made of, which other
-#: elementwise operations of a compiled program can join.
+#: Numbers from which on ``channel_norm`` and ``row_norm`` are faster than the two steps that they are made of, which
+#: other elementwise operations of a compiled program can join.
 LARGE = 16_384
 
 
@@ -74,7 +75,16 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     """
     finite("layer_norm", "eps", eps, 0, "1e-5")
     axis = trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return narrowed(rms_scale(centre(widened(x), axis), weight, bias, axis, eps), x, weight, bias)
+    return narrowed(_standardised(widened(x), weight, bias, len(axis), eps), x, weight, bias)
+
+
+def _standardised(x: Any, weight: Any, bias: Any, axes: int, eps: float) -> Any:
+    """(x - mean) / sqrt(var + eps) * weight + bias over the last axes."""
+    if np.size(x) >= LARGE:
+        return row_norm(x, weight, bias, axes, eps)
+    rank = len(np.shape(x))
+    axis = tuple(range(rank - axes, rank))
+    return rms_scale(centre(x, axis), weight, bias, axis, eps)
 
 
 @derived()
@@ -116,15 +126,13 @@ def _in_groups(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
     """Each group of channels of each x (N, C, *sizes) normalised, * weight (C,) + bias (C,)."""
     batch, channels, *sizes = np.shape(x)
     members = channels // groups
-    if sizes and np.size(x) >= LARGE:  # each group of each image as a channel: few passes over long runs
-        shape = (channels, *(1,) * len(sizes))
-        wide = np.reshape(widened(x), (1, batch * groups, members, *sizes))
-        z = np.reshape(channel_norm(wide, None, None, eps), (batch, channels, *sizes))
-        z = z if weight is None else z * reshaped(weight, shape)
-        return narrowed(z if bias is None else z + reshaped(bias, shape), x, weight, bias)
-    grouped = np.reshape(widened(x), (batch, groups, members, *sizes))
-    axis, shape = tuple(range(2, 3 + len(sizes))), (groups, members, *(1,) * len(sizes))
-    scaled = rms_scale(centre(grouped, axis), reshaped(weight, shape), reshaped(bias, shape), axis, eps)
+    wide = widened(x)
+    if np.size(x) >= LARGE:  # once in the order of its axes, also where the batch comes last in memory
+        wide = np.reshape(wide, (batch * groups, members, *sizes))
+    grouped = np.reshape(wide, (batch, groups, members, *sizes))
+    weight_shape = (groups, members, *(1,) * len(sizes))
+    own = reshaped(weight, weight_shape), reshaped(bias, weight_shape)
+    scaled = _standardised(grouped, own[0], own[1], 1 + len(sizes), eps)
     return narrowed(np.reshape(scaled, (batch, channels, *sizes)), x, weight, bias)
 
 

@@ -28,3 +28,20 @@ def test_nan_wins_in_a_window_and_the_padding_does_not():
             gradient = w.grad
             assert_close(expected, compiled())
         assert_close(gradient, w.grad)
+
+
+@needs_jax
+@pytest.mark.parametrize("groups", [None, 4])
+def test_rows_are_normalised_as_eager_does(groups):
+    rng = np.random.default_rng(0)
+    shape = (256, 96) if groups is None else (8, 16, 12, 16)
+    x, w, b = (mg.tensor(rng.standard_normal(s).astype("f4"), requires_grad=True) for s in (shape, *[shape[1:2]] * 2))
+
+    def step():
+        z = F.layer_norm(x, 96, w, b) if groups is None else F.group_norm(x, groups, w, b)
+        return mg.autograd.grad((z**3).sum(), [x, w, b])
+
+    compiled = mg.compile(step, backend="jax")
+    for _ in range(3):
+        for got, want in zip(compiled(), step(), strict=True):
+            assert_close(want, got)

@@ -13,6 +13,7 @@ from minigrad.kernels import (
     normalisation,
     pooling,
     recurrent,
+    row_norms,
     scans,
     scattering,
     triangular,
@@ -44,6 +45,10 @@ BIAS3, BIAS4, BIAS1 = (G.standard_normal(k * HIDDEN) for k in (3, 4, 1))
 Q, K, V = G.standard_normal((2, 3, 4)), G.standard_normal((1, 5, 4)), G.standard_normal((2, 5, 2))
 MASK = G.random((3, 5)) < 0.7
 Z, LOGS = attention.attention(Q, K, V, MASK, False, 0.5)
+GROUPED, TURNED = IMAGE.reshape(2, 1, 3, 5, 4), OTHER.reshape(2, 1, 3, 5, 4)
+LAYER, PER_CHANNEL = G.standard_normal((2, 5, 4)), G.standard_normal((2, 1, 3, 1, 1))
+_, ROW_MEAN, ROW_RMS = row_norms.row_norm(IMAGE, None, None, 2, 1e-5)
+_, GROUP_MEAN, GROUP_RMS = row_norms.row_norm(GROUPED, None, None, 3, 1e-5)
 MEAN, RMS = CHANNEL[0], abs(CHANNEL[1])
 H_GRU, KEPT_GRU = recurrent.gru_forward(gates(3), STATE, W3, BIAS3, ENDED, True)
 H_LSTM, KEPT_LSTM = recurrent.lstm_forward(gates(4), PAIR, W4, BIAS4, ENDED, True)
@@ -69,6 +74,14 @@ CASES = {
     "channel products": (normalisation.channel_product, OTHER, IMAGE, MEAN, RMS),
     "pullback": (normalisation.channel_pullback, OTHER, IMAGE, MEAN, RMS, CHANNEL[2]),
     "plain pullback": (normalisation.channel_pullback, OTHER, IMAGE, MEAN, RMS, None),
+    "normalised rows": (row_norms.row_norm, IMAGE, LAYER[0], LAYER[1], 2, 1e-5),
+    "plain rows": (row_norms.row_norm, IMAGE, None, None, 1, 1e-5),
+    "groups of rows": (row_norms.row_norm, GROUPED, PER_CHANNEL[0], PER_CHANNEL[1], 3, 1e-5),
+    "row pullback": (row_norms.row_pullback, OTHER, IMAGE, ROW_MEAN, ROW_RMS, LAYER[0], 2),
+    "plain row pullback": (row_norms.row_pullback, OTHER, IMAGE, ROW_MEAN, ROW_RMS, None, 2),
+    "group pullback": (row_norms.row_pullback, TURNED, GROUPED, GROUP_MEAN, GROUP_RMS, PER_CHANNEL[0], 3),
+    "row products": (row_norms.row_product, OTHER, IMAGE, ROW_MEAN, ROW_RMS, 2, (5, 4)),
+    "group products": (row_norms.row_product, TURNED, GROUPED, GROUP_MEAN, GROUP_RMS, 3, (1, 3, 1, 1)),
     "gelu": (normal.gelu_and_slope, X),
     "error function": (normal.error_function, X, False),
     "normal": (normal.normal_cdf, X),

@@ -10,6 +10,7 @@ from minigrad import nn
 from minigrad.compiler.passes.norms import by_parts
 from minigrad.compiler.program import ARGUMENT, RESULT, Call, Out, Program, Value
 from minigrad.kernels import normalisation as kernels
+from minigrad.kernels import row_norms
 from minigrad.kernels.image_layout import new_images
 
 
@@ -145,3 +146,38 @@ def test_a_relu_and_a_residual_join_the_steps(dtype):
     for mine, other in zip(*found, strict=True):
         np.testing.assert_allclose(mine, other, rtol=2e-5 if dtype == "float32" else 1e-11)
     assert run.stats()["calls in loops"] > 3 * run.stats()["loops"]
+
+
+@pytest.mark.parametrize(("shape", "axes", "parameter"), [((6, 5, 8), 1, (8,)), ((2, 3, 2, 4, 5), 3, (3, 2, 1, 1))])
+@pytest.mark.parametrize(("has_weight", "has_bias"), [(True, True), (True, False), (False, True), (False, False)])
+def test_rows_by_parts(shape, axes, parameter, has_weight, has_bias):
+    rng = np.random.default_rng(4)
+    x, y = rng.standard_normal((2, *shape)) + 3
+    weight, bias = rng.standard_normal((2, *parameter))
+    weight, bias = weight if has_weight else None, bias if has_bias else None
+    _, mean, rms = row_norms.row_norm(x, weight, bias, axes, 1e-5)
+    functions = checked(
+        1e-12,
+        (row_norms.row_norm, x, weight, bias, axes, 1e-5),
+        (row_norms.row_product, y, x, mean, rms, axes, parameter),
+        (row_norms.row_pullback, y, x, mean, rms, weight, axes),
+    )
+    assert {row_norms.row_norm, row_norms.row_product, row_norms.row_pullback}.isdisjoint(functions)
+    assert functions.count(np.sum) == 5
+
+
+def test_rows_whose_squares_would_vanish_stay():
+    program, _, _ = program_of((row_norms.row_norm, np.arange(12.0).reshape(3, 4), None, None, 1, 0.0))
+    assert by_parts(program.calls, program) == program.calls
+
+
+@pytest.mark.native
+def test_a_step_whose_squares_overflow_runs_eagerly():
+    layer = nn.LayerNorm(512)
+    step = mg.compile(lambda x: layer(x).sum(-1), backend="native", audit=False)
+    x = np.random.default_rng(5).standard_normal((64, 512)).astype("f4")
+    for _ in range(3):
+        step(x)
+    large = x * np.float32(1e25)
+    np.testing.assert_array_equal(step(large).data, layer(mg.tensor(large)).sum(-1).data)
+    assert step.stats()["eager"] or step.stats()["recorded"] > 2
