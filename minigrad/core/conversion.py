@@ -129,9 +129,9 @@ def _stacked(data: Any) -> Any:
     if recorder() is None or not isinstance(data, (list, tuple)):
         return None
     items = list(flat(data))
-    number = next((x for x in items if isinstance(x, NumberStand)), None)
-    is_of_numbers = all(isinstance(x, NumberStand) or type(x) in (int, float, bool) for x in items)
-    return number.stacked(data) if number is not None and is_of_numbers else None
+    stand = next((x for x in items if isinstance(x, (NumberStand, Stand))), None)
+    is_of_numbers = all(isinstance(x, (NumberStand, Stand)) or type(x) in (int, float, bool) for x in items)
+    return stand.stacked(data) if stand is not None and is_of_numbers else None
 
 
 # -- the door for what is no array, number or Tensor ---------------------------------------------

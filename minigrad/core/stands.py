@@ -51,6 +51,10 @@ class Stand:
         """The same as an array, where it was a scalar."""
         raise NotImplementedError
 
+    def stacked(self, _: Any) -> Any:
+        """A list with such a number as an array, which is recorded; None where this is an array."""
+        return None
+
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError
 

@@ -48,8 +48,16 @@ _NAMES = {np.full: ("shape", "fill_value"), np.full_like: ("a", "fill_value")} |
 _TAKING = ("asarray", "asanyarray", "ascontiguousarray")
 
 
-#: Functions that join or repeat what they are given: which of their arguments may be numbers, or lists with numbers.
+#: Functions of lists: which of their arguments may be numbers, or lists with numbers.
 _JOINING = {
+    **dict.fromkeys(
+        """
+        sum prod mean std var max min amax amin median average percentile quantile ptp argmax argmin sort argsort cumsum
+        cumprod diff any all nanmean nansum nanmax nanmin nanstd
+        """.split(),
+        (0,),
+    ),
+    "dot": (0, 1),
     **dict.fromkeys(("append", "atleast_1d"), (0, 1)),
     **dict.fromkeys("concatenate hstack vstack dstack column_stack stack block".split(), (0,)),
     **dict.fromkeys("atleast_2d atleast_3d broadcast_to diag".split(), (0,)),

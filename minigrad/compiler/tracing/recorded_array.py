@@ -296,6 +296,10 @@ class Recorded(Stand):
             return self.array.item()
         return self.recording.item(self)
 
+    def stacked(self, items: Any) -> Any:
+        """A list with a number that the step draws as an array."""
+        return computed_indices.stacked(items) if type(self.array) in (int, float) else None
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if self.is_constant:
             array = np.array(self.array, dtype)
@@ -310,13 +314,13 @@ class Recorded(Stand):
                 "recorded yet",
                 "leave it out of the compiled function, or compile what is before and after it",
             )
+        self.recording.wants_arrays = True
         if type(self.array) in (float, int):
             raise self._refusal(
                 "a number that the step draws or computes becomes one of NumPy's here (np.float32(x), np.array(x))",
                 "leave it out: a number of Python's times an array of float32 is float32; or draw an array, "
                 "rng.beta(a, b, size=1).astype(np.float32)",
             )
-        self.recording.wants_arrays = True
         is_index = self.dtype.kind in "iub"
         raise self._refusal(
             f"something takes the plain array here ({'an index into a plain array, table[i]; ' if is_index else ''}"
