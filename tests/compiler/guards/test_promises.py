@@ -604,8 +604,8 @@ TENSORS = (
     "self.h = h.detach(), self.aux = [], box[0] = params"
 )
 
-#: See test_numeric_arguments.py, test_conversions.py, test_ways.py, test_arguments.py, test_replaced.py and
-#: test_python_state.py.
+#: See test_numeric_arguments.py, test_conversions.py, test_ways.py, test_arguments.py, test_replaced.py,
+#: test_python_state.py and test_heeded_errors.py.
 ELSEWHERE = {
     TENSORS,
     "counters in lists; deque(maxlen=n) with numbers, once it is full",
@@ -615,6 +615,7 @@ ELSEWHERE = {
     "arrays that the step makes and fills: rows = np.zeros((n, 3)); rows[np.arange(n), y] = 1",
     "other objects as arguments",
     "what a function behind functools.lru_cache keeps",
+    'what NumPy does about errors of arithmetic: `np.seterr(all="raise")`, `np.errstate(divide="raise")`',
     "rows, slices and items at places that the step counts, computes or draws: data[at : at + 8], table[n], betas[n]",
     "what the step puts into, or takes out of, an argument (a dict, a list, a dataclass)",
 }
