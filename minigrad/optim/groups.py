@@ -19,7 +19,7 @@ def given_groups(kind: str, params: Any) -> list[dict[str, Any]]:
         raise DTypeError(f"{kind} takes a list of parameters, got one {type(params).__name__}: pass model.parameters()")
     if hasattr(params, "names"):
         return [{"params": params}]
-    items = list(params)
+    items = _in_order(kind, params)
     if not items or not all(isinstance(item, dict) for item in items):
         return [{"params": items}]
     for item in items:
@@ -28,12 +28,22 @@ def given_groups(kind: str, params: Any) -> list[dict[str, Any]]:
     return items
 
 
+def _in_order(kind: str, params: Any) -> list[Any]:
+    """The parameters as a list. A set has another order in each process, and the state is saved by place."""
+    if isinstance(params, (set, frozenset)):
+        raise DTypeError(
+            f"{kind} takes parameters in an order, by which its state is saved and loaded, got a "
+            f"{type(params).__name__}: pass model.parameters(), or a list"
+        )
+    return list(params)
+
+
 def named(kind: str, params: Any, before: list[Tensor], taken: list[list[str]]) -> tuple[tuple[Tensor, ...], list[str]]:
     """The parameters of one group and their names, checked.
 
     ``before`` are the parameters of the groups before it, ``taken`` the names in each of these.
     """
-    items = [params] if isinstance(params, Tensor) else list(params)
+    items = [params] if isinstance(params, Tensor) else _in_order(kind, params)
     known = getattr(params, "names", ())
     if len(known) == len(items):
         items = [*zip(known, items, strict=True)]

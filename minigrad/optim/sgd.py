@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import HyperparameterError
 from minigrad.optim.first_order import FirstOrder
 from minigrad.optim.hyperparameters import with_hyperparameters
 from minigrad.optim.optimizer import Array, Group, Pair, Rate
@@ -44,6 +45,13 @@ class SGD(FirstOrder):
     decay: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
+
+    def _take(self, **values: Any) -> None:
+        super()._take(**values)
+        if any(group["nesterov"] and not group["momentum"] for group in self.param_groups):
+            raise HyperparameterError(
+                "SGD: nesterov=True is a kind of momentum, got momentum=0: write momentum=0.9, or leave nesterov away"
+            )
 
     def state_names(self, group: Group) -> tuple[str, ...]:
         """The momentum, where there is one."""

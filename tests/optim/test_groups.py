@@ -53,6 +53,8 @@ BAD_PARAMETERS = {
     "None": (lambda: None, DTypeError, "NoneType"),
     "a number": (lambda: 3, DTypeError, "int"),
     "a triple": (lambda: [("a", P, 1)], DTypeError, "pass model.parameters()"),
+    "a set": (lambda: {P}, DTypeError, "in an order, by which its state is saved and loaded, got a set"),
+    "a set in a group": (lambda: [{"params": frozenset({P})}], DTypeError, "got a frozenset: pass model.parameters()"),
     "twice": (lambda: [P, P], HyperparameterError, "parameter '1' is given twice"),
     "twice in groups": (lambda: [{"params": [P]}, {"params": [P]}], HyperparameterError, "is given twice"),
     "two of one name": (lambda: [("a", P), ("a", nn.Parameter([2.0]))], HyperparameterError, "'a'"),

@@ -57,7 +57,8 @@ def test_by_place_and_by_name(kind):
 def test_a_group_of_its_own(kind):
     for name, default in stated(kind).items():
         one, two = parameters()
-        optimizer = kind([{"params": [one]}, {"params": [two], name: OTHER[name]}], skip_nonfinite=True)
+        needed = {"momentum": 0.5} if name == "nesterov" else {}
+        optimizer = kind([{"params": [one]}, {"params": [two], name: OTHER[name]}], skip_nonfinite=True, **needed)
         assert [group[name] for group in optimizer.param_groups] == [default, OTHER[name]]
         assert getattr(optimizer, name) == default  # that of the first group
         setattr(optimizer, name, OTHER[name])
