@@ -127,6 +127,28 @@ def regions(points: Array, labels: Array, decided: Array) -> str:
     return _svg(parts, side, side)
 
 
+def chain(boxes: Sequence[tuple[str, str]], joined: int) -> str:
+    """Boxes below each other, each a name and a line of text, with ``joined`` arrows from one to the next."""
+    high, gap, left, wide = 44, 40, 90, 260
+    parts = []
+    for place, (name, told) in enumerate(boxes):
+        top, middle = 2 + place * (high + gap), left + wide / 2
+        ground = f'fill="{COLOURS[0]}" fill-opacity="0.12"'
+        centred = 'text-anchor="middle" fill="currentColor"'
+        parts += [
+            f'<rect x="{left}" y="{top}" width="{wide}" height="{high}" rx="6" {ground}/>',
+            f'<text x="{middle}" y="{top + 18}" font-size="13" {centred}>{escape(name)}</text>',
+            f'<text x="{middle}" y="{top + 35}" font-size="11" {centred}>{escape(told)}</text>',
+        ]
+        for arrow in range(joined if place + 1 < len(boxes) else 0):
+            a, b = left + wide * (arrow + 1) / (joined + 1), top + high
+            parts.append(
+                f'<path d="M{a:.0f},{b + 4}V{b + gap - 6}M{a - 4:.0f},{b + gap - 12}L{a:.0f},{b + gap - 5}'
+                f'L{a + 4:.0f},{b + gap - 12}" fill="none" stroke="{COLOURS[1]}" stroke-width="1.8"/>'
+            )
+    return _svg(parts, len(boxes) * (high + gap) - gap + 4)
+
+
 def grid_over(points: Array, count: int = 75) -> Array:
     """The points (count², 2) at which ``regions`` wants the classes, row by row from below."""
     low, high = points.min(0), points.max(0)

@@ -1,4 +1,4 @@
-"""The figures of the course, computed and drawn when the site is built.
+"""The figures of the course and of "How it works", computed and drawn when the site is built.
 
 A page asks for one by a comment, ``<!-- figure: name: caption -->``, which ``placed`` replaces. Where the pages are
 read as they are, without the site, the comment is not seen.
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from html import escape
 
 import drawing
+import how_figures
 import numpy as np
 
 import minigrad as mg
@@ -289,5 +290,5 @@ FIGURES: dict[str, Callable[[], str]] = {
     "dense": dense, "relu": relu, "softmax": softmax, "loss": loss, "combined": combined, "network": whole, "sgd": sgd,
     "decay": decay, "momentum": momentum, "adagrad": adagrad, "rmsprop": rmsprop, "adam": adam,
     "regularization": regularization, "dropout": dropout, "binary": binary, "regression": regression, "model": model,
-    "batches": batches, "saving": saving,
+    "batches": batches, "saving": saving, **how_figures.FIGURES,
 }  # fmt: skip

@@ -366,7 +366,7 @@ def figures():
     module.STEPS = 4
     yield module
     sys.path.remove(str(DOCS / "site"))
-    for name in ("figures", "drawing"):
+    for name in ("figures", "how_figures", "drawing"):
         sys.modules.pop(name, None)
 
 
@@ -391,7 +391,16 @@ def test_a_page_of_the_course(page, figures):
 
 
 def test_every_figure_is_on_a_page(figures):
-    assert set(figures.FIGURES) == {page.stem for page in PAGES}
+    others = [page for page in DOCS.glob("*.md") if figures.MARK.search(page.read_text(encoding="utf-8"))]
+    marks = [name for page in others for name, _ in figures.MARK.findall(page.read_text(encoding="utf-8"))]
+    assert sorted(figures.FIGURES) == sorted([*marks, *(page.stem for page in PAGES)])
+    assert {page.stem for page in others} == {"how-it-works", "architecture", "conventions", "compile"}
+    for page in others:
+        made = figures.placed(page.read_text(encoding="utf-8"))
+        for block in re.findall(r"<figure .*?</figure>", made, re.DOTALL):
+            assert "<svg" in block
+            assert "nan" not in block
+            assert "\n\n" not in block  # an empty line would end the block in Markdown
 
 
 def test_round_numbers_on_an_axis(figures):
