@@ -18,7 +18,7 @@ from minigrad.compiler.program import CAPTURE, RESULT, Call, Program, Value
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.graph import Leaf
 from minigrad.core.inplace import lend
-from minigrad.core.memory import DETACHED, SHARED, owner
+from minigrad.core.memory import DETACHED, SHARED, owner, share
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import mapped_all
 from minigrad.errors import CompileError
@@ -84,7 +84,7 @@ class SavedMemory:
             )
         put_back()
         for tensor in self.unlent.values():
-            lend(tensor)
+            share(lend(tensor))  # also where it is a view that cannot be written to, of what can
         return self._copies or self.is_misread()
 
     def _reads(self, call: Call, memory: Any) -> bool:

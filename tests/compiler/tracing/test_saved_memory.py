@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import optim
+from minigrad import nn, optim
 from minigrad.compiler import snapshot
+from minigrad.data import DataLoader
 from minigrad.errors import CompileError, GraphError
+from minigrad.train import Trainer
 
 
 def add(t):
@@ -292,3 +294,29 @@ def test_what_cannot_be_put_back_is_refused(monkeypatch):
 
     with pytest.raises(CompileError, match="writes into a tensor that a graph may need"):
         mg.compile(step, backend="numpy")()
+
+
+@pytest.mark.parametrize("compile", [True, pytest.param("native", marks=pytest.mark.native)])
+def test_data_that_a_loss_writes_while_batches_are_read_only_parts_of_it(compile):
+    """It asked for the memory again and again, until Python's stack was full."""
+
+    def parts():
+        x = np.random.default_rng(0).normal(size=(24, 5)).astype("float32")
+        model = nn.Linear(5, 1, generator=np.random.default_rng(1))
+        return x, np.ones((24, 1), "float32"), model, optim.SGD(model.parameters(), lr=0.1)
+
+    def loss_of(x):
+        def loss(z, y):
+            x[:] *= 0.9
+            return ((z - y) ** 2).mean()
+
+        return loss
+
+    x, y, expected, optimizer = parts()
+    for a, b in DataLoader((x, y), 4):
+        optimizer.zero_grad()
+        loss_of(x)(expected(a), b).backward()
+        optimizer.step()
+    x, y, model, optimizer = parts()
+    Trainer(model, optimizer, loss_of(x), compile=compile).fit(DataLoader((x, y), 4), 1, progress="none")
+    np.testing.assert_allclose(model.weight.data, expected.weight.data, rtol=1e-6)
