@@ -207,7 +207,7 @@ def _unfit(error: TypeError, arrays: list[Any]) -> str:
     ufunc = match and next((f for f in (_public("numpy", match[1]), _public("scipy.special", match[1])) if f), None)
     if not ufunc:
         return str(error)
-    kinds = [np.asarray(getattr(array, "data", array)).dtype.kind for array in arrays]
+    kinds = [array.dtype.kind if hasattr(array, "dtype") else np.asarray(array).dtype.kind for array in arrays]
     if "c" in kinds and not any("D" in loop for loop in ufunc.types):
         return "it is of real numbers: take the real, imag or abs of a complex operand first"
 
@@ -215,7 +215,7 @@ def _unfit(error: TypeError, arrays: list[Any]) -> str:
         taken = [np.dtype(code) for code in loop.split("->", maxsplit=1)[0]]
         return sum(d.kind == kind for d, kind in zip(taken, kinds, strict=False)), sum(d.itemsize == 8 for d in taken)
 
-    taken = max((loop for loop in ufunc.types if "O" not in loop), key=likeness).split("->")[0]
+    taken = max((loop for loop in ufunc.types if not {*"OmM"} & {*loop}), key=likeness).split("->")[0]
     return f"write astype: it takes {' and '.join(np.dtype(code).name for code in taken)}, for instance"
 
 

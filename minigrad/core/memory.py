@@ -72,6 +72,10 @@ def own(value: Any, given: Any = True, node: Any = None) -> Any:
             whole = whole.base
         if id(whole) not in SHARED and (node is not None or id(whole) not in DETACHED):
             return value
+    elif value.dtype.kind in "mM":  # times a tensor they are whole units again, and cut off fractions
+        raise DTypeError(
+            f"a tensor holds numbers, got an array of {value.dtype}: write array / np.timedelta64(1, 's') for seconds"
+        )
     if value.nbytes <= _SMALL:
         return value.copy("K")
     key = (value.__array_interface__["data"][0], value.shape, value.strides, value.dtype)

@@ -609,3 +609,14 @@ def test_an_object_around_an_array_gets_its_turn_with_its_names():
         assert mg.grad(lambda x, f=multiply: mg.sum(f(x).data))(2.0) == 3.0
     with pytest.raises(DTypeError, match=r"xarray.DataArray holds an array and the names of its axes, .*: write"):
         mg.where([True, False, True], names, mg.tensor(1.0))
+
+
+@pytest.mark.parametrize("kind", ["m8[s]", "M8[D]", "U3", [("x", "f8")]])
+def test_an_array_of_what_is_no_number_is_refused_by_its_dtype(kind):
+    """Time spans times a tensor were whole units again, in a graph; and the text of the error failed on dates."""
+    x = mg.tensor([1.5, 2.5], requires_grad=True)
+    other = np.array([1, 2], "m8[s]").view("M8[s]").astype("M8[D]") if kind == "M8[D]" else np.zeros(2, kind)
+    calls = [lambda: x * other, lambda: other * x, lambda: x @ other, lambda: np.maximum(x, other), lambda: x**other]
+    for call in calls:
+        with pytest.raises(DTypeError, match="a tensor holds numbers, got|write astype: it takes [^dt]|cannot use operands"):
+            call()
