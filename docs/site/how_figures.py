@@ -19,7 +19,7 @@ def latest_first() -> str:
     c = b + b
     gradients = [*mg.autograd.grad(c, [c, b, a])]
     names = ["c = b + b", "b = a + a", "a"]
-    told = [f"taken {place}, with gradient {float(g.data):g}" for place, g in enumerate(gradients, 1)]
+    told = [f"visit {place} of the walk, gradient {float(g.data):g}" for place, g in enumerate(gradients, 1)]
     return drawing.chain(list(zip(names, told, strict=True)), joined=2)
 
 

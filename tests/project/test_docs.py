@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from minigrad.data import read_csv
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL)
@@ -27,6 +29,20 @@ def test_readme_code_prints_what_it_shows(code, output):
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "<readme>", "exec"), {"__name__": "readme"})
     assert printed.getvalue() == output
+
+
+def test_the_block_that_fills_cells_with_pandas_makes_a_file_that_can_be_read(tmp_path, monkeypatch):
+    pytest.importorskip("pandas", reason="needs pandas (pip install pandas)")
+    monkeypatch.chdir(tmp_path)
+    Path("penguins.csv").write_text("species,bill\nAdelie,39\nGentoo,\nGentoo,47\n")
+    page = (ROOT / "docs" / "own-csv.md").read_text()
+    [code] = [
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        if "import pandas" in block
+    ]
+    exec(compile(code, "<own-csv>", "exec"), {})
+    assert read_csv("filled.csv", target="species").X.ravel().tolist() == [39, 43, 47]
 
 
 def test_the_two_commands_come_first_and_need_nothing_set_up():
