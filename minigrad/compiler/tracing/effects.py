@@ -44,6 +44,7 @@ def check_made_inside(recording: Any, tensor: Tensor) -> None:
 def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
     """A step of an optimizer: its rates are worked out in each run, its arithmetic is recorded."""
     recording.see([p._node for group in optimizer.param_groups for p in group["params"] if isinstance(p._node, Leaf)])
+    _note_passing(recording, optimizer)
     # Rates that the step sets, or reads: numbers of the program.
     for seen in optimizer._checked:
         seen[:] = map(real_of, seen)
@@ -89,6 +90,18 @@ def update(recording: Any, optimizer: Optimizer, work: Work) -> None:
                 recording.memory.refresh(array)  # tiny state may have been set to zero
     recording.note(_end_of_step(optimizer, leaves, updated if misses else None))
     recording.updates.append(id(optimizer))
+
+
+def _note_passing(recording: Any, optimizer: Optimizer) -> None:
+    """Note numbers of groups that the step has changed so far: it may restore them, as a context manager does.
+
+    A run works rates out of the groups as they are before it. So these are numbers of the next recording.
+    """
+    changed = recording.reach.guards.changing().items()
+    new = {at: place for at, place in changed if any(place is group for group in optimizer.param_groups)}
+    if new.keys() - recording.reach.counters:
+        recording.passing |= new
+        recording.leave_out()
 
 
 def _end_of_step(optimizer: Optimizer, leaves: list[Leaf], missed: Work | None) -> Call:

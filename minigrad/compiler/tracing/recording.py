@@ -73,6 +73,7 @@ class Recording:
         self.effects: list[tuple[Any, Any]] = []  # where something is put after a run, and what
         self.graphs: list[Any] = []  # those of them where a tensor is put that has a graph
         self.windows: list[Any] = []  # deques of bounded length that the step reads and appends to
+        self.passing: dict[Any, Any] = {}  # places of numbers of groups that the step has changed before an update
         self._of_graphs = {
             id(x._array): graph.name for graph in ways.graphs for x in flat(graph.get()) if isinstance(x, Tensor)
         }
@@ -84,8 +85,7 @@ class Recording:
         self.memory = Memory()
         self.draws = Draws(reach)
         self._places = places = Places(reach.names)
-        # Inside of the first three the step is in a phase ("backward" or "update"), or a module or an op's forward is
-        # running; what follows the last is the gradient of a node.
+        # Inside of three of these a phase ("backward", "update"), a module or an op runs; the last tells of a gradient.
         self.phase, self.layer, self.forward = places.in_phase, places.in_layer, places.in_op
         self.lead_to = places.lead_to
         self._recorded: dict[int, Recorded] = {}  # a captured array's id: what stands for it

@@ -107,7 +107,7 @@ class Ways:
 
         Then no program is made of such calls, or, where these are numbers that only change, one for each value.
         """
-        self.change(reach.guards.changing())
+        self.change(reach.guards.changing() | recording.passing)
         new = [place for place in recording.graphs if not any(place.is_like(other) for other in self.graphs)]
         self.graphs = [*self.graphs, *new][-_PLACES:]
         for window in recording.windows:

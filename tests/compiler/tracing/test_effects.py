@@ -1,5 +1,6 @@
 """What a compiled step does besides arithmetic: random masks, running statistics, clipped gradients, checkpoints."""
 
+import contextlib
 import importlib
 
 import numpy as np
@@ -326,3 +327,72 @@ def test_a_number_of_a_group_changes_from_call_to_call(kind, name, inside):
         ways.append(made)
     assert ways[0] == ways[1]
     assert run.stats()["replayed"] == 9
+
+
+@contextlib.contextmanager
+def _scaled(group, name, factor):
+    before = group[name]
+    group[name] = before * factor
+    try:
+        yield
+    finally:
+        group[name] = before
+
+
+def _for_the_first_step_alone(optimizer, group, _, __):
+    with _scaled(group, "lr", 0.5):
+        optimizer.step()
+
+
+def _twice(optimizer, _, __, ___):
+    before = optimizer.lr
+    for factor in (0.5, 2.0):
+        optimizer.lr = before * factor
+        optimizer.step()
+    optimizer.lr = before
+
+
+def _by_the_loss(optimizer, group, loss, _):
+    with _scaled(group, "lr", 1 / (1 + loss.item())):
+        optimizer.step()
+
+
+def _now_and_then(optimizer, group, _, count):
+    with _scaled(group, "lr", 0.1) if count % 3 == 0 else contextlib.nullcontext():
+        optimizer.step()
+
+
+def _another_number(optimizer, group, _, __):
+    with _scaled(group, "decay" if "decay" in group else "rho", 0.5):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.RMSProp])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("make", [_for_the_first_step_alone, _twice, _by_the_loss, _now_and_then, _another_number])
+def test_a_rate_that_the_step_changes_and_restores_is_that_of_its_update(make, kind, number):
+    """Programs worked it out of the group as it is before and after the step: the replay had the other rate."""
+    ways = []
+    for compiled in (False, True):
+        layers = [nn.Linear(3, 2, generator=np.random.default_rng(seed)) for seed in range(2)]
+        optimizer = kind([{"params": layer.parameters()} for layer in layers], lr=0.05)
+        group, box = optimizer.param_groups[number], {"n": 0}
+
+        def step(x, layers=layers, optimizer=optimizer, group=group, box=box):
+            box["n"] += 1
+            optimizer.zero_grad()
+            loss = ((layers[0](x) - layers[1](x)) ** 2).mean()
+            loss.backward()
+            make(optimizer, group, loss, box["n"])
+            return loss
+
+        run = mg.compile(step, backend="numpy") if compiled else step
+        seen = []
+        for i in range(14):
+            if i == 8:
+                group["lr"] = 0.03
+            x = mg.tensor(np.random.default_rng(i).standard_normal((4, 3)).astype("float32"))
+            seen.append((run(x).data.tobytes(), *[layer.weight.data.tobytes() for layer in layers], group["lr"]))
+        ways.append(seen)
+    assert ways[0] == ways[1]
+    assert run.stats()["replayed"] >= 4
