@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minigrad.kernels import pooling
 from minigrad.kernels.pooling import lowest, max_pool, window_gather, window_share
 from minigrad.kernels.windows import Window
 
@@ -53,3 +54,23 @@ def test_a_gradient_of_infinity_reaches_the_maximum_alone():
     window = Window((2,), (2,), ((0, 0),), (1,))
     top = max_pool(x, window)
     np.testing.assert_array_equal(window_share(np.array([[[np.inf]]]), x, top, window), [[[0, np.inf]]])
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 1, 3, 0), (0, 2, 3, 1), (3, 2, 1, 0)], ids=str)
+@pytest.mark.parametrize("kind", ["numbers", "ties", "infinite", "NaN"])
+@pytest.mark.parametrize("kernel", [(2, 2), (3, 5), (1, 4)], ids=str)
+def test_windows_side_by_side_share_as_others_do(order, kind, kernel, monkeypatch):
+    rng = np.random.default_rng(1)
+    shape = (3, 4, 4 * kernel[0], 2 * kernel[1])
+    x = rng.integers(0, 3, shape).astype("f4") if kind == "ties" else rng.standard_normal(shape).astype("f4")
+    x.flat[5] = {"NaN": np.nan, "infinite": -np.inf}.get(kind, 1)
+    x = np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+    window = Window(kernel, kernel, ((0, 0), (0, 0)), (1, 1))
+    top = max_pool(x, window)
+    for y in (rng.standard_normal(top.shape).astype("f4"), np.where(top == top.flat[0], np.inf, 1).astype("f4")):
+        got = window_share(y, x, top, window)
+        with monkeypatch.context() as context:
+            context.setattr(pooling, "_are_tiles", lambda *_: False)
+            want = window_share(y, x, top, window)
+        assert (got.dtype, got.strides) == (want.dtype, want.strides)
+        np.testing.assert_array_equal(got, want)

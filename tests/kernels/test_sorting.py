@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minigrad.kernels import sorting as kernels
 from minigrad.kernels.sorting import quantile_places, quantile_places_by_count, sort_by, unsort_by
 
 RNG = np.random.default_rng(0)
@@ -40,3 +41,24 @@ def test_places_of_quantiles_are_numpy_s(method):
 def test_a_quantile_outside_of_its_range_is_numpy_s_error():
     with pytest.raises(ValueError, match="range"):
         quantile_places(3, 1.5, "quantile", "linear")
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, None])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c16"])
+def test_a_few_places_give_what_sorting_gives(axis, dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    keys = rng.integers(-4, 5, (30, 40)).astype(dtype)
+    keys[keys == 3] = np.nan
+    keys[:5] = rng.standard_normal((5, 40))
+    count = keys.size if axis is None else keys.shape[axis]
+    x = np.zeros((count,) if axis is None else keys.shape, dtype)
+    for place, value in ((0, 1.5), (count // 2, -2.0), (count // 2 + 1, 0.25), (count - 1, 3.0)):
+        x[(slice(None),) * ((axis or 0) % 2) + (place,)] = value
+    infinite = [] if dtype == "c16" else [np.where(x == 3, np.inf, x)]  # NumPy's quotient of complex infinities is NaN
+    for sorted_gradient in (x, np.zeros_like(x), *infinite):
+        got = kernels.unsort_by(sorted_gradient, keys, axis)
+        with monkeypatch.context() as context:
+            context.setattr(kernels, "FEW", -1)
+            want = kernels.unsort_by(sorted_gradient, keys, axis)
+        assert (got.shape, got.dtype, got.strides) == (want.shape, want.dtype, want.strides)
+        np.testing.assert_allclose(got, want, rtol=2e-3 if dtype == "f2" else 1e-6)
