@@ -34,8 +34,8 @@ LISTED = (
     "for the list, or for row in t; write t.data.tolist() to leave the graph on purpose"
 )
 PICKLED = (
-    "a copy by copy.copy, copy.deepcopy or pickle is outside the graph, and the gradient ends there: {}, or x.detach() "
-    "to leave the graph on purpose"
+    "a copy by pickle is outside the graph, and the gradient ends there: {}, or x.detach() to leave the graph on "
+    "purpose"
 )
 MASKED = (
     "the functions of np.ma would lose the gradient of a tensor in silence: write mg.where(mask, 0, value) with a "

@@ -9,6 +9,7 @@ import functools
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: A function that packs several arrays into one is called by the face of its name.
 _PACKED = "packed_"
+#: What NumPy and Python raise for operands that do not fit.
+_OF_OPERANDS = (AttributeError, IndexError, TypeError, ValueError)
 
 
 def real_only(op: Op) -> NoReturn:
@@ -40,7 +43,8 @@ def explain(op: Op, error: Exception, arrays: list[Any], options: list[Any]) -> 
     if op.real and any(getattr(getattr(array, "dtype", None), "kind", "f") == "c" for array in arrays):
         real_only(op)
     try:
-        _explain(op.name.removeprefix(_PACKED), error, arrays, dict(zip(op.statics, options, strict=True)))
+        chosen = dict(zip(op.statics, options, strict=True))
+        _explain(op.name.removeprefix(_PACKED), op.forward, error, arrays, chosen)
         raise error
     finally:
         del error  # its traceback holds this frame, which must not hold it: a cycle would keep the arrays
@@ -88,7 +92,8 @@ def named(
             _refuse_none(function, args, options)
             bound = signature.bind(*args, **options).arguments
             arrays = [value for value in bound.values() if hasattr(value, "shape")]
-            _explain(function.__name__, error, arrays, {n: v for n, v in bound.items() if not hasattr(v, "shape")})
+            chosen = {n: v for n, v in bound.items() if not hasattr(v, "shape")}
+            _explain(function.__name__, function, error, arrays, chosen)
             raise
 
     return call
@@ -127,16 +132,21 @@ def _real(x: Any) -> Any:
     return type(x)(data.array) if hasattr(data, "array") else shown(x)
 
 
-def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) -> None:
-    """Raise what an error means, or let it begin with the name of the function."""
+def _explain(name: str, function: Any, error: Any, arrays: list[Any], options: dict[str, Any]) -> None:
+    """Raise what an error in this function means, or let it begin with its name."""
+    users = _is_users(error, function)
     if hasattr(error, "function"):  # it has said what it is, further inside
         if not isinstance(error, MinigradError):
-            _begin(error, name)
+            _begin(error, name, users)
         error.function = name
         return
     shapes = " and ".join(str(np.shape(array)) for array in arrays)
     chosen = ", ".join(f"{option}={mapped_all(_real, value)!r:.60}" for option, value in options.items())
     what = name + (f" of shapes {shapes}" if arrays else "") + (f" with {chosen}" if chosen else "")
+    if users:  # the user may wait for it, by its class
+        _begin(error, what, users)
+        error.function = name
+        return
     dtypes = " and ".join(str(getattr(array, "dtype", type(array).__name__)) for array in arrays)
     operands = name + (f" of {dtypes}" if arrays else "") + (f" with {chosen}" if chosen else "")
     if any(array is None for array in arrays) and "NoneType" in str(error):
@@ -145,8 +155,7 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
         raise (AxisError if isinstance(error, IndexError) else ShapeError)(f"{what}: {_reason(name, error)}") from None
     if isinstance(error, IndexError) and "too many indices" in str(error):
         raise AxisError(f"{what}: {error}") from None
-    is_unpacked = "to unpack" in str(error) and not _is_users(error)
-    if is_unpacked or (isinstance(error, IndexError) and str(error) == "tuple index out of range"):
+    if "to unpack" in str(error) or (isinstance(error, IndexError) and str(error) == "tuple index out of range"):
         raise AxisError(f"{what}: it asks for an axis that the array does not have") from None
     if isinstance(error, TypeError):
         raise DTypeError(f"{operands}: {_unfit(error, arrays)}") from None
@@ -156,24 +165,26 @@ def _explain(name: str, error: Any, arrays: list[Any], options: dict[str, Any]) 
         for value in (*arrays, *options.values()):
             if f"'{type(value).__name__}' object" in str(error):
                 raise DTypeError(f"{operands}: {value!r:.60} is of a type that it does not take ({error})") from None
-    _begin(error, what)
+    _begin(error, what, users)
     error.function = name
 
 
-def _begin(error: Exception, with_what: str) -> None:
-    """Let the message of an error begin with these words; what the user's own code raises is left as it is."""
-    if list(map(type, error.args)) == [str] and not _is_users(error):
+def _begin(error: Exception, with_what: str, users: bool) -> None:
+    """Let the message of an error begin with these words; what a user's function raises has them as a note."""
+    if list(map(type, error.args)) == [str] and not users:
         error.args = (f"{with_what}: {error.args[0]}",)
     else:
         error.add_note(f"in {with_what}")
 
 
-def _is_users(error: Exception) -> bool:
-    """Whether a line of the user's raised it, in a function that was called from here."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return place is not None and is_users(place.tb_frame)
+def _is_users(error: Exception, function: Any) -> bool:
+    """Whether a function of the user's raised it that this one calls, or this one, if it is the user's itself.
+
+    In that one it may also be NumPy's, of the operands, where the class is one of NumPy's.
+    """
+    own = getattr(function, "__code__", None)
+    places = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_users(frame)]
+    return any(frame.f_code is not own for frame in places) or (bool(places) and type(error) not in _OF_OPERANDS)
 
 
 def _about_shapes(error: ValueError) -> bool:

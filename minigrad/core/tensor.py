@@ -17,11 +17,11 @@ from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
 from minigrad.core.context import get_default_dtype, is_recording, keeping_leaves, mode, phase, recorder
 from minigrad.core.conversion import as_array, as_data, detached
+from minigrad.core.copying import Copies, check_copied
 from minigrad.core.graph import Leaf, Node, uphill, walk
 from minigrad.core.inplace import assign, copied, leaf_of, lend, seen, write_at
 from minigrad.core.interchange import Interchange
 from minigrad.core.iteration import rows
-from minigrad.core.library_calls import instead
 from minigrad.core.members import batches_made
 from minigrad.core.memory import DETACHED, SHARED, share
 from minigrad.core.methods import ArrayMethods
@@ -29,11 +29,11 @@ from minigrad.core.numpy_protocol import Protocols
 from minigrad.core.operators import Operators, ops
 from minigrad.core.stands import Stand
 from minigrad.core.views import Family, View, note_view
-from minigrad.errors import CompileError, DTypeError, GraphError, ScalarError, ShapeError
+from minigrad.errors import DTypeError, GraphError, ScalarError, ShapeError
 from minigrad.support.idioms import TENSOR, Count, refuse_keywords
 
 
-class Tensor(Operators, ArrayMethods, Protocols, Interchange):
+class Tensor(Operators, ArrayMethods, Protocols, Interchange, Copies):
     """An n-dimensional array and, where a gradient is wanted, its place in the graph.
 
     ``data`` and ``grad`` are NumPy arrays. ``data`` keeps the dtype of a NumPy array; Python numbers and lists of them
@@ -320,15 +320,7 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange):
         return format(self.item(), spec) if spec else repr(self)
 
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...], Any]:
-        if isinstance(self._node, Node):
-            what = instead("write x.copy() to keep the gradient, x.detach() to lose it")
-            raise GraphError(f"a computed tensor cannot be copied together with its graph: {what}")
-        detachment.refuse_inside(detachment.PICKLED, self._node)
-        if recorder() is not None:
-            raise CompileError(
-                "mg.compile: a tensor is copied (copy.deepcopy) or pickled in the step, and a program would keep the "
-                "first copy: do so outside of the compiled function"
-            )
+        check_copied(self)
         # Not by way of __init__: that of a subclass may take other arguments, and has attributes of its own.
         return _restored, (type(self), np.array(self._array), self.requires_grad), getattr(self, "__dict__", None)
 

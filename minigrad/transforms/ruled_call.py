@@ -45,6 +45,9 @@ class RuledCall:
         self._saved: Any = None
         self._gradients = Once()
 
+    def __repr__(self) -> str:
+        return self._name  # in errors
+
     def result(self) -> Any:
         """What the function returns; its Tensors lead back to those among the arguments."""
         values = [x for _, x in leaves(self._args)]

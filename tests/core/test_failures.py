@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.compat.autograd.extend import defvjp, primitive
 from minigrad.core.failures import named
 from minigrad.errors import DTypeError, MinigradError, ShapeError
 from minigrad.nn import functional as F
@@ -81,6 +82,48 @@ def test_an_error_of_the_users_own_code_stays_as_it_is(error):
     assert caught.value is error
     assert str(error) == text
     assert error.__notes__[0].startswith("in apply_along_axis of shapes (2, 3)")
+
+
+class NoConvergenceError(ValueError):
+    """A user's error, of a class that NumPy raises too, in words that NumPy has too."""
+
+
+def _fails(_):
+    raise NoConvergenceError("the array of that shape does not converge")
+
+
+def _fails_in_numpy(_):
+    return np.linalg.solve(np.ones((2, 2)), np.ones(3))
+
+
+@mg.custom_vjp
+def _with_a_rule(x):
+    return _fails(x)
+
+
+_with_a_rule.defvjp(lambda x: (_fails(x), x), lambda x, g: (g,))
+
+THROUGH_THE_USERS = {
+    "custom_vjp": (NoConvergenceError, lambda x: _with_a_rule(x)),
+    "a primitive of autograd's names": (NoConvergenceError, primitive(_fails)),
+    "NumPy in a primitive of these": (ValueError, primitive(_fails_in_numpy)),
+    "a solver": (NoConvergenceError, lambda x: mg.implicit.root(_fails, lambda z, x: z - x)(x)),
+    "checkpoint": (NoConvergenceError, lambda x: mg.checkpoint(_fails, x)),
+    "a row at a time": (NoConvergenceError, lambda x: mg.apply_along_axis(_fails, 0, x)),
+    "an op of the user's": (NoConvergenceError, mg.primitive(_fails, lambda g: g, name="failing")),
+}
+
+
+@pytest.mark.parametrize("name", THROUGH_THE_USERS)
+def test_an_error_of_the_users_function_keeps_its_class_and_its_lines(name):
+    """It became a ShapeError, which nobody waits for, for the words in it, and the user's line was not shown."""
+    kind, f = THROUGH_THE_USERS[name]
+    if hasattr(f, "rules"):
+        defvjp(f, lambda z, x: lambda g: g)
+    with pytest.raises(kind) as caught:
+        mg.grad(lambda x: f(x).sum())(np.ones(3))
+    assert type(caught.value) is kind
+    assert any(entry.name in {"_fails", "_fails_in_numpy"} for entry in caught.traceback)
 
 
 def test_an_error_without_words_has_no_name_either():
