@@ -105,7 +105,7 @@ def explain(check: Check, failure: Failure, order: int) -> GradientError:
         xs = check.leaves(check.arrays)
         outputs = check.outputs(xs)
         if check.v:
-            autograd.grad(outputs, xs, check.v, create_graph=True, allow_unused=True)
+            autograd.grad(outputs, xs, check.v, create_graph=order > 1, allow_unused=True)
         if check.along:
             check.derivative(len(check.along), check.arrays, check.v)
 

@@ -61,7 +61,8 @@ def check_gradients(
     change is found exactly, to 1e-12, where every op in the graph is affine; to 1e-9 by a complex step where every op
     is analytic and f holds nothing that hides from it, such as an absolute value by hand; by extrapolated central
     differences, to ``rtol`` and ``atol``, otherwise. Beyond that: two runs give the same bits, the recorded backward
-    the same numbers to 1e-12, a zero gradient gives zeros, all is finite, and the inputs stay as they are.
+    the same numbers to 1e-12 (not with ``order=1``, where a rule may be written for arrays alone), a zero gradient
+    gives zeros, all is finite, and the inputs stay as they are.
 
     Functions of other libraries are checked in the same way: a ``torch.autograd.Function``, a ``jax.custom_vjp``, a
     ``primitive`` of HIPS autograd, a pair ``(f, vjp)`` of functions of NumPy with ``vjp(g, *inputs)`` (the first order

@@ -46,3 +46,21 @@ def test_comparisons_of_structures():
     assert not scalar_close(1.0, 1.1)
     with pytest.raises(ValueError, match="modes"):
         check_grads(anp.sin, modes=["both"])
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_rule_in_another_language_takes_arrays_alone_and_is_checked_at_the_first_order(wrong):
+    """It was called with tensors of a recorded backward pass, whose numbers nobody had asked for."""
+
+    def of_memory(x):
+        assert type(x) in (np.ndarray, np.float64)  # as compiled code asks
+        return x * (2.001 if wrong else 2)
+
+    square = primitive(lambda x: x**2)
+    defvjp(square, lambda ans, x: lambda g: g * of_memory(x))
+    check = check_grads(lambda x: anp.sum(square(x) * x), modes=["rev"], order=1)
+    if wrong:
+        with pytest.raises(AssertionError, match="wrong formula"):
+            check(X)
+    else:
+        assert len(check(X).errors) == 1
