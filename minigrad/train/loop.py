@@ -392,6 +392,6 @@ class Run:
         epoch = trainer.epoch + (trainer.batch > 0)
         where = f"Stopped by {self.agreement.by} after step {trainer.step} (epoch {epoch})."
         if trainer.checkpoints is None:
-            return f"{where} The same fit(...) goes on from there; with checkpoint_dir= another process can, too."
+            return f"{where} The same fit(...) continues from there; with checkpoint_dir=, another process can, too."
         folder = str(trainer.checkpoints.folder)
-        return f"{where} To go on, also in another process: trainer.resume({folder!r}), then the same fit(...)."
+        return f"{where} To continue, also in another process: trainer.resume({folder!r}), then the same fit(...)."

@@ -346,9 +346,9 @@ def _is_own(callback: Callback, hook: str) -> bool:
 def _warn_of(changed: dict[str, str]) -> None:
     if changed:
         warn(
-            f"the run goes on with other settings or data than it was begun with, so not as it would have: "
-            f"{settings.few(list(changed.values()))}. What the optimizer has is in the checkpoint, and is used: to "
-            "change it, set it between resume() and fit()"
+            "the run continues with other settings or data than before, so its results differ from those of an "
+            f"uninterrupted run: {settings.few(list(changed.values()))}. The optimizer's settings come from the "
+            "checkpoint: to change one, set it between resume() and fit()"
         )
 
 
@@ -365,8 +365,8 @@ def check_folder(trainer: RunState, checkpoints: Checkpoints) -> None:
     if key(checkpoints.folder) not in trainer.continuation.folders and checkpoints.paths():
         folder = str(checkpoints.folder)
         raise StateError(
-            f"{folder} holds checkpoints of a run that this one does not go on with, and would delete them: call "
-            f"trainer.resume({folder!r}) before fit to go on with it, or pass another folder"
+            f"{folder} holds checkpoints of another run, which this one would delete: call "
+            f"trainer.resume({folder!r}) before fit to continue that run, or pass another folder"
         )
 
 

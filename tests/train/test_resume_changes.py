@@ -195,7 +195,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path):
     trainer.fit((X, Y), 1, checkpoint_dir=tmp_path, progress="none")
     kept = {path: path.read_bytes() for path in Checkpoints(tmp_path).paths()}
     other = trainer_of(model(1))
-    with pytest.raises(StateError, match="holds checkpoints of a run that this one does not go on with"):
+    with pytest.raises(StateError, match="holds checkpoints of another run, which this one would delete"):
         other.fit((X, Y), 5, checkpoint_dir=tmp_path / "." / "", progress="none")
     assert {path: path.read_bytes() for path in Checkpoints(tmp_path).paths()} == kept
     assert other.step == 0

@@ -74,7 +74,7 @@ def test_ctrl_c_ends_after_the_step_with_a_checkpoint_and_says_how_to_go_on(numb
     assert stopped.fit(3, tmp_path)["step"] == 9
     said = capsys.readouterr().err
     assert (
-        f"Stopped by {name} after step 9 (epoch 2). To go on, also in another process: trainer.resume('{tmp_path}')"
+        f"Stopped by {name} after step 9 (epoch 2). To continue, also in another process: trainer.resume('{tmp_path}')"
         in said
     )
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_after_the_step_with_a_checkpoint_and_says_how_to_go_on(numb
 def test_ctrl_c_without_a_folder_goes_on_in_the_same_process(capsys):
     stopped = Run(callbacks=[PressCtrlC(at=7)])
     stopped.fit(3)
-    assert "The same fit(...) goes on from there" in capsys.readouterr().err
+    assert "The same fit(...) continues from there" in capsys.readouterr().err
     assert stopped.trainer.epoch == 0  # the last batch of the epoch is done, its validation is not
     stopped.callbacks.pop()
     assert differences(Run().fit(3), stopped.fit(3)) == []

@@ -159,7 +159,7 @@ def test_what_is_not_as_it_was_is_said(name, tmp_path):
         started(before, tmp_path, [Crash(2)])
     with pytest.raises(Stop):
         started(before, tmp_path, [Crash(2)])  # as it was: nothing is said
-    with pytest.warns(UserWarning, match=f"other settings or data than it was begun with.*{says}"):
+    with pytest.warns(UserWarning, match=f"other settings or data than before.*{says}"):
         started({**before, **after}, tmp_path)
 
 
