@@ -618,5 +618,7 @@ def test_an_array_of_what_is_no_number_is_refused_by_its_dtype(kind):
     other = np.array([1, 2], "m8[s]").view("M8[s]").astype("M8[D]") if kind == "M8[D]" else np.zeros(2, kind)
     calls = [lambda: x * other, lambda: other * x, lambda: x @ other, lambda: np.maximum(x, other), lambda: x**other]
     for call in calls:
-        with pytest.raises(DTypeError, match="a tensor holds numbers, got|write astype: it takes [^dt]|cannot use operands"):
+        with pytest.raises(
+            DTypeError, match=r"a tensor holds numbers, got|write astype: it takes [^dt]|cannot use operands"
+        ):
             call()
