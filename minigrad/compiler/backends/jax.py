@@ -207,7 +207,7 @@ class Run:
             return MISSED
         if (not alone or state.arrays or self._writes_arguments) and self._share_memory(arrays):
             return MISSED
-        owners = [(host, _state(host)) for host in self._givers] if self.conditional else []
+        owners = [(host, _state(host)) for host in self._givers] if self.conditional or self.callbacks else []
         operands = [
             x if kind is None else kind(x) for kind, x in zip(self._kinds, self._from_host(arrays), strict=True)
         ]
@@ -224,13 +224,16 @@ class Run:
         UNDER_WAY.append((self._take, box))
         try:
             box.extend(itertools.starmap(function, [inputs]))  # an interruption comes before it or after it
+        except jax.errors.JaxRuntimeError:
+            if not self.callbacks:
+                raise
         finally:
             settle()
-        _, fresh, written, _ = box[0]
-        if not self._held:
+        if not box or not self._held:  # NumPy has raised an error, or a condition does not hold
             for host, before_run in owners:
                 _put_back(host, before_run)
             return MISSED
+        _, fresh, written, _ = box[0]
         for run in self._bookkeeping:  # at once: who interrupts finds the count of steps that the weights have
             run()
         known: dict[Value, Any] = dict(zip(self._form.gradients, before, strict=True))

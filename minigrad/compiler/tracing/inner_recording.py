@@ -64,6 +64,10 @@ class InnerRecording(Recording):
         """A count of an optimizer, which is the same in all steps."""
         return self.outer.told(optimizer, name, number)
 
+    def leave_out(self) -> None:
+        """Let no program be made of the run outside."""
+        self.outer.leave_out()
+
     def _value(self, x: Any) -> Any:
         if isinstance(x, Recorded) and x.recording is self:
             return x.value

@@ -24,7 +24,7 @@ from minigrad.compiler.tracing import assigned_data, computed_numbers, effects, 
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
 from minigrad.compiler.tracing.copied_parts import CopiedPart
 from minigrad.compiler.tracing.numeric_arguments import Number, Over, settled, taken
-from minigrad.compiler.tracing.operands import is_value, real_arrays_in, real_of, recorded_in
+from minigrad.compiler.tracing.operands import is_value, real_arrays_in, recorded_in, result_of
 from minigrad.compiler.tracing.random_draws import Draws
 from minigrad.compiler.tracing.recorded_array import LEFT, Recorded
 from minigrad.compiler.tracing.saved_memory import SavedMemory
@@ -257,17 +257,12 @@ class Recording:
         if self.all_numbers:
             args, options = settled(function, args, options)
         symbolic, named = mapped_all(self._value, args), mapped_all(self._value, options)
-        real, real_named = mapped_all(real_of, args), mapped_all(real_of, options)
-        if isinstance(function, str):
-            member = getattr(real[0], function)
-            result = member if kwargs is None else member(*real[1:], **real_named)
-        else:
-            result = function(*real, **real_named)
+        spelled = f".{function}" if isinstance(function, str) and kwargs is not None else function
+        call = Call(spelled, symbolic, named, [], [x.value for x in written])
+        result = result_of(self, call, args, options)
         for x in written:
             if x.value.root.kind != RESULT:
                 self.memory.refresh(x.array)
-        spelled = f".{function}" if isinstance(function, str) and kwargs is not None else function
-        call = Call(spelled, symbolic, named, [], [x.value for x in written])
         now = dict(np.geterr())
         if now != self._errors:
             call.errors = {kind: how for kind, how in now.items() if how != self._errors.get(kind)}
