@@ -8,7 +8,8 @@ but what a stride, or a batch of one, keeps from being a run.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -69,11 +70,79 @@ def _is_one_run(seen: Any, outputs: int, channels: int, line: int) -> bool:
     return outputs == channels == 1 and line < SHORT and seen.strides[-3] == line * seen.itemsize
 
 
+#: Numbers of results of some channels that are worked on at a time.
+PIECE = 32_768
+
+
+class _Runs(NamedTuple):
+    """Images with one channel for each group as a run of memory for each channel, all rows with their padding.
+
+    A window's element is that many numbers behind its first one, in each row and place alike. So a channel is one long
+    run for each element; what is computed where a window would go around the end of a row is left out.
+    """
+
+    seen: Any  # (C, *kernel, places), a view
+    places: int  # from the first to the last
+    width: int  # of a row with its padding
+
+
+def _runs(x: Any, window: Window, counts: Sizes, dtype: Any) -> _Runs:
+    batch, channels, *sizes = x.shape
+    height, width = window.padded(tuple(sizes))
+    room = np.zeros((channels, height, width, batch), dtype)
+    room[(slice(None), *window.interior(tuple(sizes))[1:])] = x.transpose(1, 2, 3, 0)
+    places = ((counts[0] - 1) * width + counts[1]) * batch
+    step = room.itemsize * batch
+    strides = (room.strides[0], window.dilation[0] * width * step, window.dilation[1] * step, room.itemsize)
+    return _Runs(as_strided(room, (channels, *window.kernel, places), strides, writeable=False), places, width)
+
+
+def _has_runs(x: Any, window: Window, outputs: int, channels: int) -> bool:
+    return outputs == channels == 1 and window.stride == (1, 1) and x.size > 0
+
+
+def _are_worth_it(x: Any, window: Window, counts: Sizes) -> bool:
+    """Whether sums over runs take less time: 0.6 to 0.9 of it for several images, where rows have little padding.
+
+    For a batch of one, ``einsum`` would go over the window inside and over places outside, in six times the time.
+    """
+    wide = window.padded(x.shape[2:])[-1] > 1.25 * counts[-1] and counts[-1] * len(x) >= SHORT
+    return len(x) > 1 and not wide
+
+
+def _pieces(channels: int, length: int) -> Iterator[slice]:
+    step = max(1, PIECE // max(length, 1))
+    return (slice(start, start + step) for start in range(0, channels, step))
+
+
+def _convolved_in_runs(x: Any, weight: Any, window: Window, counts: Sizes, dtype: Any) -> Any:
+    seen, places, width = _runs(x, window, counts, dtype)
+    batch, channels = x.shape[:2]
+    z = np.empty((counts[0], channels, counts[1], batch), dtype)
+    weight = weight.reshape(channels, *window.kernel).astype(dtype, copy=False)
+    for part in _pieces(channels, places):
+        run = np.empty((len(weight[part]), counts[0] * width * batch), dtype)
+        np.einsum("cijp,cij->cp", seen[part], weight[part], out=run[:, :places])
+        z[:, part] = run.reshape(-1, counts[0], width, batch)[:, :, : counts[1]].swapaxes(0, 1)
+    return as_images(z)
+
+
+def _kernel_in_runs(x: Any, y: Any, window: Window, counts: Sizes, dtype: Any) -> Any:
+    seen, places, width = _runs(x, window, counts, dtype)
+    batch, channels = x.shape[:2]
+    room = np.zeros((channels, counts[0], width, batch), dtype)
+    room[:, :, : counts[1]] = y.transpose(1, 2, 3, 0)
+    run = room.reshape(channels, -1)[:, None, None, :places]
+    return np.vecdot(run, seen).reshape(channels, 1, *window.kernel)
+
+
 def depthwise_convolved(x: Any, weight: Any, window: Window, groups: int) -> Any:
     """Each window of x (N, in, *sizes) times weight (out, in / groups, *kernel)."""
     dtype, axes, counts = np.result_type(x, weight), len(window.kernel), window.counts(x.shape[2:])
     places, elements = _names(axes)
     outputs, channels, line = weight.shape[0] // groups, weight.shape[1], counts[-1] * x.shape[0]
+    if _has_runs(x, window, outputs, channels) and _are_worth_it(x, window, counts):
+        return _convolved_in_runs(x, weight, window, counts, dtype)
     seen = _seen(_lines(framed_images(x, window, dtype), window, counts), window, counts)
     z = np.empty((*counts[:-1], weight.shape[0], counts[-1], x.shape[0]), dtype)
     weight = weight.reshape(groups, outputs, channels, *window.kernel).astype(dtype, copy=False)
@@ -97,6 +166,10 @@ def depthwise_kernel(x: Any, y: Any, window: Window, groups: int) -> Any:
     dtype, axes, counts = np.result_type(x, y), len(window.kernel), window.counts(x.shape[2:])
     places, elements = _names(axes)
     outputs, channels, line = y.shape[1] // groups, x.shape[1] // groups, counts[-1] * x.shape[0]
+    if _has_runs(x, window, outputs, channels):
+        weight = _kernel_in_runs(x, y, window, counts, dtype)
+        if np.isfinite(weight).all():  # else 0 may have been multiplied by an infinity that no window of y sees there
+            return weight
     seen = _seen(_lines(framed_images(x, window, dtype), window, counts), window, counts)
     y = in_memory(y).astype(dtype, copy=False)
     if _is_one_run(seen, outputs, channels, line):

@@ -28,3 +28,26 @@ def test_each_channel_has_its_own_weights(batch, stride):
     y = rng.normal(size=want.shape)
     seen = np.stack([padded[:, :, p : p + 7 : 2] for p in places], -2)
     np.testing.assert_allclose(depthwise.depthwise_kernel(x, y, window, 3)[:, 0], np.einsum("ncpk,ncp->ck", seen, y))
+
+
+@pytest.mark.parametrize("batch", [0, 1, 2, 12])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 3)], ids=str)
+@pytest.mark.parametrize("infinite", [False, True])
+def test_runs_of_whole_channels_give_what_windows_give(batch, dilation, infinite, monkeypatch):
+    rng = np.random.default_rng(1)
+    window = Window((3, 2), (1, 1), ((1, 2), (0, 1)), dilation)
+    x, weight = rng.standard_normal((batch, 5, 9, 17)).astype("f4"), rng.standard_normal((5, 1, 3, 2)).astype("f4")
+    if infinite and batch:
+        x[0, 1, 3, 0] = np.inf
+    with np.errstate(invalid="ignore"):
+        z = depthwise.depthwise_convolved(x, weight, window, 5)
+        y = np.where(np.arange(z.shape[3]) > 2, rng.standard_normal(z.shape), 0).astype("f4")
+        kernel = depthwise.depthwise_kernel(x, y, window, 5)
+        monkeypatch.setattr(depthwise, "_has_runs", lambda *_: False)
+        want, want_kernel = (
+            depthwise.depthwise_convolved(x, weight, window, 5),
+            depthwise.depthwise_kernel(x, y, window, 5),
+        )
+    assert (z.shape, z.strides, kernel.shape) == (want.shape, want.strides, want_kernel.shape)
+    np.testing.assert_allclose(z, want, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(kernel, want_kernel, rtol=1e-4, atol=1e-4)
