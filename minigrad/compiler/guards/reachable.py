@@ -193,9 +193,10 @@ class Reach:
                     "alive",
                     "hold it by a name that the step can reach, or pass it as an argument",
                 )
-        sets = bool(self.mentioned & read_tracking.OF_OTHER_SETS)
+        sets, heaps = (self.mentioned & names for names in (read_tracking.OF_OTHER_SETS, read_tracking.OF_HEAPS))
         for key, reads in list(self.spied.items()):
-            if self.caches or (sets and isinstance(reads.original, set)):
+            of_c = (sets and isinstance(reads.original, set)) or (heaps and isinstance(reads.original, list))
+            if self.caches or of_c:
                 del self.spied[key]
                 object_rules.compared(self, reads.original, reads.name)
 

@@ -7,6 +7,7 @@ numbers and strings. Afterwards each name leads to the very object that it led t
 
 from __future__ import annotations
 
+import operator
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -71,6 +72,34 @@ def spy(reads: Reads) -> Any:
     stand = kind(reads.original)
     stand.reads = reads
     return stand
+
+
+def was_written_past(stand: Any) -> bool:
+    """Whether something written in C has changed what stands for a container without its methods.
+
+    Then the container has the same items afterwards.
+    """
+    base: Any = type(stand).__mro__[1]
+    original = stand.reads.original
+    now, before = _items(base, stand), _items(base, original)
+    if now == before if base is set else len(now) == len(before) and all(map(operator.is_, now, before)):
+        return False
+    base.clear(original)
+    if base is dict:
+        now = zip(now[: len(now) // 2], now[len(now) // 2 :], strict=True)
+    getattr(base, "extend" if base in (list, deque) else "update")(original, now)
+    return True
+
+
+def _items(base: Any, x: Any) -> Any:
+    """The items of a container by the methods of its base; of a dict the keys, and then the values."""
+    return (
+        set(base.__iter__(x))
+        if base is set
+        else [*base.keys(x), *base.values(x)]
+        if base is dict
+        else [*base.__iter__(x)]
+    )
 
 
 def _by_key(name: str) -> Callable[..., Any]:
@@ -197,6 +226,10 @@ OF_OTHER_SETS = frozenset(
     intersection_update symmetric_difference_update set frozenset
     """.split()
 )
+
+
+#: Functions of ``heapq``, which read and write the items of a list without its methods.
+OF_HEAPS = frozenset("heapify heappop heappush heappushpop heapreplace".split())
 
 
 def original_of(x: Any) -> Any:

@@ -30,6 +30,7 @@ from minigrad.compiler.tracing.made_arrays import making
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.outer_reads import refusing_reads
 from minigrad.core.stands import NumberStand
+from minigrad.errors import CompileError
 
 if TYPE_CHECKING:
     from minigrad.compiler.guards.reachable import Reach
@@ -64,9 +65,15 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
         for stand in stands:
             stand.settle(recording)
         _settle(reach, recording)
+        past = [reads.name for reads, stand in exchanged if read_tracking.was_written_past(stand)]
         if has_failed:  # the recording will not be finished
             grown = [(Grown(reads.name, reads.original), reads.appended) for reads, _ in exchanged if reads.appended]
             settle([*recording.effects, *[(place, place.made(count)) for place, count in grown]])
+    if past:
+        raise CompileError(
+            f"mg.compile: something written in C changes {past[0] or 'a list'} without its methods, so what it does "
+            "there cannot be seen: use the container's own methods, or do it outside of the compiled function"
+        )
     while exchanged:
         reads, stand = exchanged.pop()
         reference = weakref.ref(stand)
