@@ -47,7 +47,7 @@ def saved(folder: str) -> dict[str, Any]:
     """The newest checkpoint of a run."""
     checkpoints = Checkpoints(folder)
     if not checkpoints.paths():
-        raise FileError(f"{folder} holds no checkpoints: it is the checkpoint_dir that fit was given")
+        raise FileError(f"{folder} holds no checkpoints: name the folder that was passed to fit as checkpoint_dir")
     state = checkpoints.load()
     if not isinstance(state, Mapping) or not {"history", "model", "versions"} <= set(state):
         raise StateError(f"{folder} holds no checkpoints of a Trainer")

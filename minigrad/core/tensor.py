@@ -262,8 +262,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange, Copies):
             return self._array.item(*index)
         if self._array.size != 1:
             raise ShapeError(
-                f"only a tensor with one element is a number, this one has shape {self.shape}: of each element, write "
-                "np.sin(x) for math.sin(x), x.tolist() for float(x)"
+                f"only a tensor with one element is a number; this one has shape {self.shape}. For all elements, write "
+                "np.sin(x) in place of math.sin(x), and x.tolist() in place of float(x)"
             )
         return self._array.item()
 
