@@ -250,7 +250,11 @@ def _arithmetic(name: str, reflected: bool) -> Callable[..., Any]:
 
 def computed(recording: Any, function: Callable[..., Any], pair: tuple[Any, ...], bound: int) -> Number:
     """A call on numbers, written down."""
-    real = function(*map(real_of, pair))
+    try:
+        real = function(*map(real_of, pair))
+    except ArithmeticError:  # division by 0: the step may handle it, and other numbers go another way
+        recording.leave_out()
+        raise
     value = recording.program.new(RESULT, real)
     recording.note(Call(function, tuple([x.value if type(x) is Number else x for x in pair]), {}, [value], []))
     places: frozenset[Any] = frozenset().union(*[x.places for x in pair if type(x) is Number])

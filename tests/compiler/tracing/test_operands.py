@@ -38,6 +38,13 @@ def scanned(x, i):
         return x - 1
 
 
+def divided_by_a_number(x, i):
+    try:
+        return x * (1 / mg.tensor(5.0 - i).sum().item())
+    except ZeroDivisionError:
+        return x - 1
+
+
 #: For each call whether it raises an error inside.
 ORDERS = {
     "the first calls": [True] * 4 + [False] * 6,
@@ -46,9 +53,12 @@ ORDERS = {
 }
 
 
+STEPS = [looked_up, inverse, divided, scanned, divided_by_a_number]
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("step", [looked_up, inverse, divided, scanned])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_handles_an_error_of_its_numbers_is_right_in_whatever_order(step, order, backend):
     compiled = mg.compile(step, backend=backend)
     for fails in ORDERS[order]:
