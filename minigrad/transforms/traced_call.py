@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -205,10 +205,19 @@ def _company(arguments: Any) -> np.dtype:
     return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
 
 
+def _is_counted(value: Any) -> bool:
+    """Whether it is an array of integers, or a member of a batch of them."""
+    array = getattr(value, "_array", value)
+    is_array = array is value or getattr(array, "batch", None) is not None
+    return is_array and getattr(getattr(array, "dtype", None), "kind", "") in {"i", "u"}
+
+
 def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
     """A leaf of a differentiated argument as a Tensor. Raises ``DTypeError`` for what has no gradient.
 
-    A Python number takes the dtype of the arrays beside it, and alone it is a float64, as in NumPy.
+    A Python number takes the dtype of the arrays beside it, and alone it is a float64, as in NumPy. An array of
+    integers, or a member of a batch of them, is one of float64, as solvers pass on the ``[1, 2]`` at which they are to
+    start. A Tensor of integers has no gradient anywhere.
     """
     if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int, complex, Stand)):
         raise DTypeError(
@@ -216,6 +225,8 @@ def _variable(value: Any, name: str, company: Callable[[], np.dtype]) -> Tensor:
             "lists, tuples, dicts and dataclasses of these, or a Module: leave it out of argnums, or bind it with a "
             "lambda"
         )
+    if _is_counted(value):
+        value = cast("np.ndarray", value).astype(np.float64)
     if isinstance(value, Tensor):
         x = value
     elif isinstance(value, (int, float)) and not isinstance(value, (bool, np.generic)):

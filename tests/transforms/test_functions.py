@@ -18,6 +18,7 @@ from numpy.polynomial import Polynomial
 import minigrad as mg
 from minigrad import nn
 from minigrad.core.graph import Leaf
+from minigrad.core.trees import leaves
 from minigrad.errors import DTypeError, GraphError, ShapeError
 from minigrad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from minigrad.transforms.checkpointing import checkpoint
@@ -722,11 +723,16 @@ ERRORS = {
     "no pair": (DTypeError, lambda: grad(lambda x: x.sum(), has_aux=True)(X), ["(result, more)", "got Tensor"]),
     "complex": (DTypeError, lambda: grad(lambda x: (x * 1j).sum())(X), ["complex128", "real, imag or abs"]),
     "complex jacobian": (DTypeError, lambda: jacobian(lambda x: x * 1j)(X * 1j), ["two numbers", "x + 1j * y"]),
-    "integers": (DTypeError, lambda: grad(lambda x: x.sum())(np.arange(3)), ["argument 0", "int", "astype('float32')"]),
+    "integers": (
+        DTypeError,
+        lambda: grad(lambda x: x.sum())(mg.tensor(np.arange(3))),
+        ["argument 0", "int", "astype('float32')"],
+    ),
+    "bools": (DTypeError, lambda: grad(lambda x: x.sum())(np.ones(3, bool)), ["argument 0", "bool"]),
     "deep": (
         DTypeError,
-        lambda: grad(lambda x, p: x, argnums=1)(1.0, {"w": [1.0, np.int8(3)]}),
-        ["argument 1['w'][1]", "int8", "argnums", "lambda"],
+        lambda: grad(lambda x, p: x, argnums=1)(1.0, {"w": [1.0, np.bool_(True)]}),
+        ["argument 1['w'][1]", "bool", "argnums", "lambda"],
     ),
     "named": (DTypeError, lambda: grad(lambda p: p.x)(Point(1.0, True)), ["argument 0.y", "bool"]),
     "a string": (DTypeError, lambda: grad(lambda x: x)("text"), ["argument 0", "type str", "Module"]),
@@ -855,3 +861,60 @@ def test_a_result_in_place_of_a_function_is_refused(name):
     for result in (mg.tensor(1.0), 3):
         with pytest.raises(DTypeError, match=rf"^{name} takes a function, got .*: pass f itself rather than f\(x\)"):
             LACKING[name](result)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "int64"])
+def test_arrays_of_integers_are_those_of_float64(dtype):
+    """``scipy.optimize.root(f, [1, 2], jac=mg.jacobian(f))`` gives the start on as it is written, and was refused."""
+    ints = np.array([1, 2, 3], dtype)
+    x = ints.astype(np.float64)
+
+    def f(x):
+        return ((2 - x) ** 3 / 3).sum()
+
+    def square(x):
+        return x * x - 300
+
+    calls = {
+        "grad": lambda x: grad(f)(x),
+        "value": lambda x: mg.value_and_grad(f)(x),
+        "jacobian": lambda x: jacobian(square)(x),
+        "jacfwd": lambda x: mg.jacfwd(square)(x),
+        "hessian": lambda x: hessian(f)(x),
+        "jvp": lambda x: mg.jvp(f, (x,), (np.ones(3),)),
+        "vjp": lambda x: mg.vjp(f, x)[1](1.0),
+        "hvp": lambda x: mg.hvp(f, x, np.ones(3)),
+        "sparse": lambda x: mg.sparse.jacobian(square)(x).toarray(),
+        "vmap": lambda x: mg.vmap(grad(lambda x: (2 - x) ** 3))(x),
+        "compile": lambda x: mg.compile(grad(f))(x),
+        "in a structure": lambda x: grad(lambda p: f(p["a"][0]) * p["b"])({"a": [x], "b": np.asarray(x)[1]}),
+    }
+    for name, call in calls.items():
+        got, want = leaves(call(ints)), leaves(call(x))
+        for (_, one), (_, other) in zip(got, want, strict=True):
+            assert np.asarray(one).dtype == np.float64, name
+            np.testing.assert_array_equal(one, other, name)
+    assert ints.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("solve", ["root", "fsolve", "leastsq", "curve_fit"])
+def test_solvers_that_start_at_integers(solve):
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def f(x):
+        return mg.stack([x[0] ** 2 + x[1] - 2, x[0] - x[1]])
+
+    def line(t, a, b):
+        return a * np.exp(-b * t)
+
+    t = np.linspace(0, 2, 9)
+    columns = jacobian(line, argnums=(1, 2))
+    found = {
+        "root": lambda: optimize.root(f, [3, 2], jac=jacobian(f)).x,
+        "fsolve": lambda: optimize.fsolve(f, [3, 2], fprime=jacobian(f)),
+        "leastsq": lambda: optimize.leastsq(f, [3, 2], Dfun=jacobian(f))[0],
+        "curve_fit": lambda: optimize.curve_fit(
+            line, t, line(t, 1.0, 1.0), (2, 2), jac=lambda t, *p: np.stack(columns(t, *p), -1)
+        )[0],
+    }[solve]()
+    np.testing.assert_allclose(found, [1, 1], rtol=1e-6)
