@@ -224,7 +224,7 @@ def like_of(x: Any) -> Any:
     """The kind of value that one program takes from a place: types, shapes, dtypes. None where it is no input."""
     if type(x) in (float, int):
         return (type(x),) if is_number(x) else None
-    if type(x) in CONTAINERS:
+    if is_container(x):
         return _like_of_items(x)
     data = data_of(x) if type(x) is Tensor and x._node is None else x
     if type(data) is np.ndarray or isinstance(data, np.generic):
@@ -232,8 +232,9 @@ def like_of(x: Any) -> Any:
     return None
 
 
-#: Containers whose items may be inputs.
-CONTAINERS = (list, tuple, dict)
+def is_container(x: Any) -> bool:
+    """Whether the items of something may be inputs: of a list, a tuple, a named one too, or a dict."""
+    return type(x) in (list, tuple, dict) or (isinstance(x, tuple) and hasattr(type(x), "_make"))
 
 
 def _like_of_items(x: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad.compiler.guards.generator_proxies import is_stream, original_of, stand_for
 from minigrad.compiler.guards.holders import is_named
-from minigrad.compiler.guards.python_state import CONTAINERS, Part, data_of, is_input
+from minigrad.compiler.guards.python_state import Part, data_of, is_container, is_input
 from minigrad.compiler.guards.reachable import Reach
 from minigrad.compiler.passes.conditions import heeds
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
@@ -132,8 +132,8 @@ class Recording:
         def made(x: Any, path: tuple[Any, ...]) -> Any:
             if type(x) is dict:
                 return {key: made(item, (*path, key)) for key, item in x.items()}
-            if type(x) in CONTAINERS:
-                return type(x)([made(item, (*path, i)) for i, item in enumerate(x)])
+            if is_container(x):
+                return getattr(type(x), "_make", type(x))([made(item, (*path, i)) for i, item in enumerate(x)])
             return self.kept(Part(held, path) if path else held, x, held) if is_input(x) else x
 
         return made(held.get(), ())

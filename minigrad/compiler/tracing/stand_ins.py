@@ -14,10 +14,10 @@ from minigrad.compiler.guards import object_rules, read_tracking
 from minigrad.compiler.guards.arguments import check_unwritten, contents, holds_recorded
 from minigrad.compiler.guards.generator_proxies import original_of, stand_for
 from minigrad.compiler.guards.python_state import (
-    CONTAINERS,
     Grown,
     Held,
     has_grown,
+    is_container,
     is_input,
     is_number,
     is_sequence,
@@ -143,7 +143,7 @@ class _Stand:
 
 def _tree(x: Any) -> Any:
     """Which objects there are in nested containers, in their places."""
-    if type(x) not in CONTAINERS:
+    if not is_container(x):
         return id(x)
     return (id(x), tuple(x) if type(x) is dict else (), *map(_tree, items_of(x)))
 
