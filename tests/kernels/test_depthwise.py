@@ -31,17 +31,23 @@ def test_each_channel_has_its_own_weights(batch, stride):
 
 
 @pytest.mark.parametrize("batch", [0, 1, 2, 12])
-@pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("dilation", "stride"),
+    [((1, 1), (1, 1)), ((2, 1), (1, 1)), ((1, 3), (1, 1)), ((1, 1), (2, 2)), ((1, 1), (3, 1)), ((1, 1), (2, 4))],
+    ids=str,
+)
 @pytest.mark.parametrize("infinite", [False, True])
-def test_runs_of_whole_channels_give_what_windows_give(batch, dilation, infinite, monkeypatch):
+def test_runs_of_whole_channels_give_what_windows_give(batch, dilation, stride, infinite, monkeypatch):
+    monkeypatch.setattr(depthwise, "STRIDED", 0)
+    monkeypatch.setattr(depthwise, "PHASES", 99)
     rng = np.random.default_rng(1)
-    window = Window((3, 2), (1, 1), ((1, 2), (0, 1)), dilation)
+    window = Window((3, 2), stride, ((1, 2), (0, 1)), dilation)
     x, weight = rng.standard_normal((batch, 5, 9, 17)).astype("f4"), rng.standard_normal((5, 1, 3, 2)).astype("f4")
     if infinite and batch:
         x[0, 1, 3, 0] = np.inf
     with np.errstate(invalid="ignore"):
         z = depthwise.depthwise_convolved(x, weight, window, 5)
-        y = np.where(np.arange(z.shape[3]) > 2, rng.standard_normal(z.shape), 0).astype("f4")
+        y = np.where(np.arange(z.shape[3]) > 1, rng.standard_normal(z.shape), 0).astype("f4")
         kernel = depthwise.depthwise_kernel(x, y, window, 5)
         monkeypatch.setattr(depthwise, "_has_runs", lambda *_: False)
         want, want_kernel = (
