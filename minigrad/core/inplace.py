@@ -287,6 +287,14 @@ def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
     )
 
 
+def _overlaps(array: np.ndarray) -> bool:
+    """Whether elements certainly share memory: they reach over fewer bytes than they have."""
+    if array.flags.forc or not array.size:
+        return False
+    reach = sum((n - 1) * abs(step) for n, step in zip(array.shape, array.strides, strict=True))
+    return reach + array.itemsize < array.nbytes
+
+
 def _writable_root(x: Tensor) -> Tensor:
     """The tensor that a write into ``x`` ends in. Raises ``GraphError`` where not everything could follow."""
     view = view_of(x)
@@ -323,6 +331,11 @@ def _writable_root(x: Tensor) -> Tensor:
         raise GraphError(
             "this tensor is read-only, as it is in NumPy: it is a broadcast or a diagonal, in which elements share "
             "memory, or an array that was given is read-only. Write y = x.copy() first and change y"
+        )
+    if _overlaps(shown(root._array)):
+        raise GraphError(
+            "elements of this tensor share memory, as windows made by as_strided do, and a write to one would have to "
+            "change the others: write y = x.copy() first and change y"
         )
     if root._node is not None and not is_recording():
         raise GraphError(

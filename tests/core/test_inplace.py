@@ -613,3 +613,17 @@ def test_lists_beside_integers_are_the_integers_that_numpy_makes_of_them():
         np.testing.assert_array_equal(z.data, want)
         assert z.dtype == want.dtype
     assert np.concatenate([mg.tensor(np.ones(1, "float16")), [2]]).dtype == np.float16
+
+
+@pytest.mark.parametrize("strides", [(8, 8), (8, 0), (16, 8)])
+def test_a_write_into_windows_that_overlap_is_refused(strides):
+    """It changed one window alone, where NumPy's changes all that share the element."""
+    room = np.zeros(9)
+    t = mg.Tensor(np.lib.stride_tricks.as_strided(room, (3, 3), strides))
+    for write in (lambda: t.__setitem__(0, 1.0), lambda: t[1].__setitem__(0, 1.0), lambda: t.__iadd__(1)):
+        with pytest.raises(GraphError, match=r"share memory.*x\.copy\(\)"):
+            write()
+    assert not t.data.any()
+    apart = mg.Tensor(room.reshape(3, 3)[::2, ::-1])
+    apart[0] = 2.0
+    assert apart.sum().item() == 6
