@@ -292,7 +292,7 @@ def _overlaps(array: np.ndarray) -> bool:
     if array.flags.forc or not array.size:
         return False
     reach = sum((n - 1) * abs(step) for n, step in zip(array.shape, array.strides, strict=True))
-    return reach + array.itemsize < array.nbytes
+    return bool(reach + array.itemsize < array.nbytes)
 
 
 def _writable_root(x: Tensor) -> Tensor:
