@@ -7,11 +7,16 @@ works without an import from here.
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 
 __all__ = ["AmbiguousAxisWarning", "AnomalyError", "AxisError", "BatchError", "CompileError"]
 __all__ += ["DTypeError", "DataError", "DetachWarning", "DivergenceError", "FileError"]
 __all__ += ["GradientError", "GraphError", "HyperparameterError", "MinigradError"]
 __all__ += ["ScalarError", "ShapeError", "StateError", "TargetError", "UnsupportedError"]
+
+
+#: Where each ``CompileError`` is noted while a step is recorded, which may catch it and go on.
+compile_errors: ContextVar[list[CompileError] | None] = ContextVar("compile_errors", default=None)
 
 
 class MinigradError(Exception):
@@ -182,6 +187,11 @@ class CompileError(MinigradError, RuntimeError):
         ...
     minigrad.errors.CompileError: ...
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        if (noted := compile_errors.get()) is not None:
+            noted.append(self)
 
 
 class BatchError(MinigradError, RuntimeError):

@@ -15,6 +15,7 @@ from minigrad.compiler.tracing.stand_ins import noting
 from minigrad.compiler.tracing.varying_arguments import replaced
 from minigrad.core.context import mode
 from minigrad.core.graph import Node
+from minigrad.errors import compile_errors
 
 
 def recorded_run(
@@ -34,11 +35,15 @@ def recorded_run(
     into = Into(RecordingMode(recording, records=mode() is Node))
     keeper = keeping(recording.program.calls, recording.reach.optimizers)
     with keeper as frozen, noting(recording.reach, recording, (positional, named)), into:
+        token = compile_errors.set([])
         try:
             result = function(*positional, **named)
+            recording.refused = recording.refused or next(iter(compile_errors.get() or ()), None)
         except BaseException:
             leave(recording)
             raise
+        finally:
+            compile_errors.reset(token)
     frozen.check()
     if frozen.has_moved():
         recording.leave_out()

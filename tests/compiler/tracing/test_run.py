@@ -85,3 +85,38 @@ def test_what_a_recorded_array_cannot_say_is_refused_in_the_run(runs):
     with pytest.raises(CompileError):
         mg.compile(lambda x: x * len(str(x.data)), backend="numpy")(mg.tensor(X))
     assert runs == []
+
+
+def entered(x):
+    with mg.detect_anomaly():
+        return x * 2
+
+
+OUTSIDE = mg.tensor([1.0])
+AVERAGE = optim.EMA(nn.Linear(1, 1), 0.9)
+
+
+def written(x):
+    OUTSIDE[0] = 5.0
+    return x * 2
+
+
+def exchanged(x):
+    with AVERAGE.applied():
+        return x * 2
+
+
+@pytest.mark.parametrize("refused", [entered, written, exchanged])
+def test_a_refusal_that_the_step_catches_is_raised_all_the_same(refused):
+    """The step would go on as if it were written otherwise, from the first call on."""
+
+    def step(x):
+        try:
+            return refused(x)
+        except Exception:  # noqa: BLE001 - as users do
+            return x * 3
+
+    compiled = mg.compile(step, backend="numpy")
+    for _ in range(3):
+        with pytest.raises(CompileError):
+            compiled(mg.tensor([1.0]))
