@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from minigrad.core import detachment
 from minigrad.core.away import bring
 from minigrad.core.batches import active, body, refuse_gradients
+from minigrad.core.checks import is_flag
 from minigrad.core.context import get_default_dtype, is_recording, keeping_leaves, mode, phase, recorder
 from minigrad.core.conversion import as_array, as_data, detached
 from minigrad.core.copying import Copies, check_copied
@@ -29,7 +30,7 @@ from minigrad.core.numpy_protocol import Protocols
 from minigrad.core.operators import Operators, ops
 from minigrad.core.stands import Stand
 from minigrad.core.views import Family, View, note_view
-from minigrad.errors import DTypeError, GraphError, ScalarError, ShapeError
+from minigrad.errors import DTypeError, GraphError, HyperparameterError, ScalarError, ShapeError
 from minigrad.support.idioms import TENSOR, Count, refuse_keywords
 
 
@@ -157,8 +158,11 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange, Copies):
     def requires_grad_(self, flag: bool = True) -> Tensor:
         """Ask for the gradient of this tensor, or no longer; returns the tensor.
 
-        Raises ``DTypeError`` unless it is of a floating dtype, and ``GraphError`` for a computed tensor in a graph.
+        Raises ``DTypeError`` unless it is of a floating dtype, ``GraphError`` for a computed tensor in a graph, and
+        ``HyperparameterError`` where ``flag`` is not True or False.
         """
+        if not is_flag(flag):
+            raise HyperparameterError(f"requires_grad_: flag is True or False, got {flag!r}")
         if isinstance(self._node, Node):
             if not flag:
                 raise GraphError("a computed tensor cannot leave its graph in place: write y = x.detach()")

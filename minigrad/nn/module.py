@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import numpy as np
 
-from minigrad.core.checks import check_flags
+from minigrad.core.checks import check_flags, flag
 from minigrad.core.context import mode, recorder
 from minigrad.core.graph import Node
 from minigrad.core.inplace import assign, seen
@@ -199,8 +199,9 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Put this module and all inside into training mode (or evaluation mode); returns it."""
+        training = flag(type(self).__name__, "mode", mode)
         for module in self.modules():
-            module.training = mode
+            module.training = training
         return self
 
     def eval(self) -> Self:

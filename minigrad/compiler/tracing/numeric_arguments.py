@@ -296,6 +296,8 @@ def _comparison(name: str) -> Callable[..., Any]:
             return self.recording.call(function, (self, other), {})
         if self.is_live and type(real_of(other)) in (float, int) and type(self.real_number) in (float, int):
             return compared(function, self, other)
+        if self.is_live and type(self.real_number) is type(real_of(other)) is bool:
+            return function(bool(self), bool(other))
         return function(*map(taken, (self, other)))
 
     return method

@@ -277,3 +277,35 @@ def test_what_was_frozen_when_the_call_began_has_its_gradient_after_it(frozen_at
         assert one[:2] == other[:2]
         np.testing.assert_array_equal(one[2], other[2])
         np.testing.assert_array_equal(one[3], other[3])
+
+
+@pytest.mark.parametrize("way", ["requires_grad_", "train", "a comparison"])
+def test_a_flag_that_the_step_counts_out_is_a_decision(way):
+    """``n % 2 == 0`` is true or false by a number of the step: what compares it with a flag decides by it."""
+    found = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend="numpy")):
+        g = np.random.default_rng(0)
+        model = nn.Sequential(nn.Linear(4, 3, generator=g), nn.Dropout(0.5, generator=g), nn.Linear(3, 2, generator=g))
+        optimizer, count, wanted = optim.SGD(model.parameters(), lr=0.01), [0], True
+
+        def step(x, model=model, optimizer=optimizer, count=count, wanted=wanted):
+            count[0] += 1
+            flag = count[0] % 2 == 0
+            factor = 1.0
+            if way == "requires_grad_":
+                model[0].requires_grad_(flag)
+            elif way == "train":
+                model.train(flag)
+            elif flag == wanted:
+                factor = 2.0
+            optimizer.zero_grad()
+            loss = (model(x) ** 2).mean() * factor
+            loss.backward()
+            optimizer.step()
+            model.requires_grad_(True)
+            return loss
+
+        run = wrapped(step)
+        found.append([(run(x).item(), *[p.data.tolist() for p in model.parameters()]) for x in X])
+    assert found[0] == found[1]
+    assert run.stats()["replayed"] >= 7
