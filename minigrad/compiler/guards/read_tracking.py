@@ -81,13 +81,15 @@ def was_written_past(stand: Any) -> bool:
     """
     base: Any = type(stand).__mro__[1]
     original = stand.reads.original
+    if base is deque:  # has no such functions, and what stands for one has no bounded length
+        return False
     now, before = _items(base, stand), _items(base, original)
     if now == before if base is set else len(now) == len(before) and all(map(operator.is_, now, before)):
         return False
     base.clear(original)
     if base is dict:
         now = zip(now[: len(now) // 2], now[len(now) // 2 :], strict=True)
-    getattr(base, "extend" if base in (list, deque) else "update")(original, now)
+    getattr(base, "extend" if base is list else "update")(original, now)
     return True
 
 

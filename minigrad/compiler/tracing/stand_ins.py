@@ -62,10 +62,10 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
             check_unwritten(held_before, given)
             has_failed = False
     finally:
+        past = [reads.name for reads, stand in exchanged if read_tracking.was_written_past(stand)]
         for stand in stands:
             stand.settle(recording)
         _settle(reach, recording)
-        past = [reads.name for reads, stand in exchanged if read_tracking.was_written_past(stand)]
         if has_failed:  # the recording will not be finished
             grown = [(Grown(reads.name, reads.original), reads.appended) for reads, _ in exchanged if reads.appended]
             settle([*recording.effects, *[(place, place.made(count)) for place, count in grown]])
