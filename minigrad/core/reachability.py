@@ -89,7 +89,7 @@ def _either(g: Any, one: Path, other: Path, shape: tuple[int, ...]) -> np.ndarra
 def is_constant(node: Any) -> bool:
     """Whether all ways down from here end at functions that are constant between jumps, so that no gradient flows."""
     stack, seen = [node], {node}
-    while stack:
+    while stack:  # of a constant and of a leaf: no edges
         edges = getattr(stack[-1], "edges", None)
         if not edges:  # a leaf, or what was freed
             return False

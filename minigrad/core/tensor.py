@@ -28,6 +28,7 @@ from minigrad.core.memory import DETACHED, SHARED, share
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.numpy_protocol import Protocols
 from minigrad.core.operators import Operators, ops
+from minigrad.core.reachability import is_constant
 from minigrad.core.stands import Stand
 from minigrad.core.views import Family, View, note_view
 from minigrad.errors import DTypeError, GraphError, HyperparameterError, ScalarError, ShapeError
@@ -273,7 +274,8 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange, Copies):
 
     def tolist(self) -> Any:
         """The data as nested lists of Python numbers. Raises ``GraphError`` in a function that is differentiated."""
-        detachment.refuse_inside(detachment.LISTED, self._node if is_recording() else None)
+        if is_recording() and not is_constant(self._node):
+            detachment.refuse_inside(detachment.LISTED, self._node)
         return self._array.tolist()
 
     def __float__(self) -> float:
@@ -287,7 +289,9 @@ class Tensor(Operators, ArrayMethods, Protocols, Interchange, Copies):
 
     def _as_number(self) -> Any:
         number = self.item()
-        if self._node is not None and recorder() is None:  # there Python's float() is refused
+        if (
+            self._node is not None and recorder() is None and not is_constant(self._node)
+        ):  # in a step float() is refused
             detachment.leaves_in_passing(detachment.NUMBER)
         return number
 

@@ -284,3 +284,23 @@ def test_a_copy_of_what_has_no_gradient_and_of_a_leaf_outside(copied):
     x = mg.tensor(np.ones(3), requires_grad=True)
     with mg.detect_anomaly():
         assert copied(x).is_leaf
+
+
+ROUNDED = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "rint": np.rint,
+    "a count of steps": lambda x: np.maximum(0, np.ceil(x * 2 - 1)) + 1,
+    "the largest": lambda x: np.max(mg.stack([np.floor(x), np.trunc(x)])),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_rounded_numbers_leave_a_function_that_is_differentiated(name):
+    """No gradient flows through them, so none is lost where ``int`` makes a length or an index of them."""
+    rounded = ROUNDED[name]
+    count = int(rounded(2.3))
+    for convert in (int, float, lambda t: t.tolist(), lambda t: len(range(int(t)))):
+        assert mg.grad(lambda x: x * convert(rounded(x)))(2.3) == count  # noqa: B023 - called at once
+    with pytest.raises(GraphError):
+        mg.grad(lambda x: x * int(rounded(x) * x))(2.3)
