@@ -53,9 +53,8 @@ class Optimizer:
     such a state must be made with the function.
 
     Every keyword that a subclass passes to ``super().__init__`` is a hyperparameter, which ``update`` finds in
-    ``group``: ``lr``, ``decay`` (0 if left out), and any others, with values that are numbers, strings, booleans, None
-    or tuples of these. The formulas' corrections for the start at zero count only the steps in which the parameter had
-    a gradient.
+    ``group``: ``lr``, ``decay`` (0 if left out), and others: numbers, strings, booleans, None or tuples of these. The
+    corrections for the start at zero count only the steps in which the parameter had a gradient.
 
     ``current_lr`` is the rate of the latest step (before the first step, the initial rate), and ``iterations`` the
     number of steps. With ``skip_nonfinite=True``, a step in which any gradient is infinite or NaN changes nothing but
@@ -181,10 +180,9 @@ class Optimizer:
     def rates(self, group: Group) -> Any:
         """What ``update`` gets as ``lr`` in this step: the decayed rate, or a tuple of numbers that vary by the step.
 
-        Everything that depends on ``iterations`` belongs here, not in ``update``: a compiled step calls ``rates`` for
-        each step, but ``update`` only when it is recorded. With ``COUNTS_STEPS = True`` in the class, ``rates`` is
-        called for parameters that had gradients in the same steps: they had none in ``missed`` of the steps so far, and
-        have made ``iterations - missed`` steps of their own.
+        Everything that depends on ``iterations`` belongs here, not in ``update``, which a compiled step calls only when
+        it is recorded. With ``COUNTS_STEPS = True`` in the class, ``rates`` is called for parameters that had gradients
+        in the same steps: all but ``missed`` of ``iterations``.
         """
         return self._rate(group)
 
@@ -202,8 +200,7 @@ class Optimizer:
     def update(self, group: Group, lr: Any, w: Array, g: Array, scratch: Pair, *state: Array) -> None:
         """Change weights ``w`` and their state in place, given gradients ``g``, which stay as they are.
 
-        All are one-dimensional arrays of one length; ``scratch`` is two more for intermediate results. ``lr`` is the
-        value of ``rates``.
+        All are one-dimensional arrays of one length, and so are the two of ``scratch``. ``lr`` is from ``rates``.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no update(self, group, lr, w, g, scratch, *state)")
 
