@@ -75,15 +75,13 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
     """
     finite("layer_norm", "eps", eps, 0, "1e-5")
     axis = trailing("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return narrowed(_standardised(widened(x), weight, bias, len(axis), eps), x, weight, bias)
+    return narrowed(_standardised(widened(x), weight, bias, axis, eps), x, weight, bias)
 
 
-def _standardised(x: Any, weight: Any, bias: Any, axes: int, eps: float) -> Any:
+def _standardised(x: Any, weight: Any, bias: Any, axis: Axes, eps: float) -> Any:
     """(x - mean) / sqrt(var + eps) * weight + bias over the last axes."""
-    if np.size(x) >= LARGE:
-        return row_norm(x, weight, bias, axes, eps)
-    rank = len(np.shape(x))
-    axis = tuple(range(rank - axes, rank))
+    if x.size >= LARGE:
+        return row_norm(x, weight, bias, len(axis), eps)
     return rms_scale(centre(x, axis), weight, bias, axis, eps)
 
 
@@ -132,7 +130,7 @@ def _in_groups(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
     grouped = np.reshape(wide, (batch, groups, members, *sizes))
     weight_shape = (groups, members, *(1,) * len(sizes))
     own = reshaped(weight, weight_shape), reshaped(bias, weight_shape)
-    scaled = _standardised(grouped, own[0], own[1], 1 + len(sizes), eps)
+    scaled = _standardised(grouped, *own, tuple(range(2, 3 + len(sizes))), eps)
     return narrowed(np.reshape(scaled, (batch, channels, *sizes)), x, weight, bias)
 
 
