@@ -43,7 +43,7 @@ def graph(loss: Tensor, model: Any = None) -> Picture:
     if not isinstance(loss, Tensor):
         raise DTypeError(
             f"graph(loss, model): expected a Tensor as loss, got {type(loss).__name__}; of a model draw what it gives, "
-            "graph(model(x), model)"
+            "graph(model(x), model), and of a compiled function its program, step.graph()"
         )
     if loss._node is None:
         raise GraphError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.core.graph import Leaf
 from minigrad.core.stands import shown
-from minigrad.core.watching import WatchedNode
+from minigrad.core.watching import Place, WatchedNode
 
 
 def edges_of(node: Any) -> list[Any]:
@@ -76,5 +76,9 @@ def line_of(node: Any) -> str:
     """The user's line that made a node, where it is known: the graph was made inside ``mg.detect_anomaly()``."""
     if not isinstance(node, WatchedNode) or not hasattr(node, "place"):
         return ""
-    folder = os.path.dirname(node.place.file)
-    return str(node.place).removeprefix(folder + os.sep)
+    return line_at(node.place)
+
+
+def line_at(place: Place) -> str:
+    """A line of the user's code, with the name of its file."""
+    return str(place).removeprefix(os.path.dirname(place.file) + os.sep)

@@ -1,4 +1,4 @@
-"""``step.graph()``: a program as a picture: the inputs and results of each kernel, its bytes and its time."""
+"""``step.graph()``: a program as a picture: the inputs and results of each kernel, its bytes, time and lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from minigrad.compiler.output.listing import Listing, look
 from minigrad.compiler.output.profile import Kernel
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RATE, RESULT, Call, Program, Value, values_in
 from minigrad.viz.dot import Picture, Sketch, amount
+from minigrad.viz.nodes import line_at
 
 #: The number of characters that are shown of a kernel's text; the whole is in the tooltip.
 _LONG = 44
@@ -46,6 +47,7 @@ def pictured(program: Program, listing: Listing, kernels: Sequence[Kernel], titl
             group=kernel.phase,
             tooltip=kernel.text,
             heat=kernel.microseconds / longest if longest else 0.0,
+            more={"l": "\n".join(dict.fromkeys(line_at(call.place) for call in calls if call.place.line))},
         )
         for root in sources:
             if root in wrote:
