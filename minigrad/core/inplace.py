@@ -288,11 +288,18 @@ def _is_own_part(x: Tensor, index: Any, value: Any) -> bool:
 
 
 def _overlaps(array: np.ndarray) -> bool:
-    """Whether elements certainly share memory: they reach over fewer bytes than they have."""
+    """Whether elements share memory."""
     if array.flags.forc or not array.size:
         return False
-    reach = sum((n - 1) * abs(step) for n, step in zip(array.shape, array.strides, strict=True))
-    return bool(reach + array.itemsize < array.nbytes)
+    axes = sorted([(abs(step), n) for step, n in zip(array.strides, array.shape, strict=True) if n > 1])
+    reach, apart = array.itemsize, True
+    for step, n in axes:
+        apart = apart and step >= reach  # beyond all that shorter steps reach
+        reach += (n - 1) * step
+    if apart or reach < array.nbytes:
+        return not apart
+    places: Any = sum(np.ix_(*[np.arange(n) * step for step, n in axes]))
+    return bool((np.diff(np.sort(places, None)) < array.itemsize).any())
 
 
 def _writable_root(x: Tensor) -> Tensor:

@@ -148,7 +148,8 @@ def _convolved_in_runs(x: Any, weight: Any, window: Window, counts: Sizes, dtype
         for number, (elements, seen) in enumerate(parts):
             operands = "cijp,cij->cp", seen[piece], weight[piece][elements]
             if number:
-                sums += np.einsum(*operands)
+                with np.errstate(over="ignore", invalid="ignore"):  # also of what is left out; einsum says nothing
+                    sums += np.einsum(*operands)
             else:
                 np.einsum(*operands, out=sums)
         z[:, piece] = run.reshape(-1, counts[0], width, batch)[:, :, : counts[1]].swapaxes(0, 1)
@@ -197,7 +198,8 @@ def depthwise_kernel(x: Any, y: Any, window: Window, groups: int) -> Any:
     places, elements = _names(axes)
     outputs, channels, line = y.shape[1] // groups, x.shape[1] // groups, counts[-1] * x.shape[0]
     if _has_runs(x, window, outputs, channels):
-        weight = _kernel_in_runs(x, y, window, counts, dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight = _kernel_in_runs(x, y, window, counts, dtype)
         if np.isfinite(weight).all():  # else 0 may have been multiplied by an infinity that no window of y sees there
             return weight
     seen = _seen(_lines(framed_images(x, window, dtype), window, counts), window, counts)

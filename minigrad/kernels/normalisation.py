@@ -72,7 +72,8 @@ def _products(x: Any, y: Any) -> Any:
 
 def is_near(mean: Any, rms: Any) -> bool:
     """Whether no mean is large beside the deviation, 1 / rms."""
-    return bool(((mean * rms) ** 2 < FAR - 1).all())
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond the dtype is large
+        return bool(((mean * rms) ** 2 < FAR - 1).all())
 
 
 def _about(x: Any, mean: Any, y: Any = None) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from minigrad.core.conversion import detached
 from minigrad.core.members import is_true
 from minigrad.core.table import derived
 from minigrad.errors import ShapeError
+from minigrad.ops.along import floating
 from minigrad.ops.decompositions import svdvals
 from minigrad.ops.linalg import pseudo_inverse
 from minigrad.ops.products import matmul
@@ -41,6 +42,9 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:
             "mg.linalg.pinv(a) @ b, which takes stacks of matrices too"
         )
     rows, columns = np.shape(a)
+    a, b = floating(a), floating(b)
+    dtype = np.result_type(a.dtype, b.dtype)  # in which NumPy computes too, also where a is float32 and b is not
+    a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))
     plain = np.linalg.lstsq(detached(a), detached(b), rcond)
     rank = plain[2]
     precision = float(np.finfo(plain[3].dtype).eps)

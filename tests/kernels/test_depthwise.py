@@ -57,3 +57,22 @@ def test_runs_of_whole_channels_give_what_windows_give(batch, dilation, stride, 
     assert (z.shape, z.strides, kernel.shape) == (want.shape, want.strides, want_kernel.shape)
     np.testing.assert_allclose(z, want, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(kernel, want_kernel, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_runs_raise_no_error_of_arithmetic_that_windows_do_not(batch):
+    """An infinity beside the padding of an image was multiplied by 0, and two infinities of different rows were added.
+
+    No window sees either.
+    """
+    rng = np.random.default_rng(2)
+    x, weight = rng.normal(size=(batch, 3, 7, 8)), np.abs(rng.normal(size=(3, 1, 3, 3)))
+    x[0, 1, 3, 7], x[0, 1, 4, 0] = np.inf, -np.inf
+    window = Window((3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    with np.errstate(all="raise"):
+        z = depthwise.depthwise_convolved(x, weight, window, 3)
+        kernel = depthwise.depthwise_kernel(x, np.abs(rng.normal(size=z.shape)), window, 3)
+    assert np.array_equal(np.isposinf(z[0, 1]), np.isposinf(z[0, 1]) & (np.arange(6) == 5))
+    assert not np.isnan(z).any()
+    assert np.isfinite(kernel[[0, 2]]).all()
+    assert not np.isnan(kernel).any()

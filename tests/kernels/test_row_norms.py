@@ -121,3 +121,15 @@ def test_per_sample_gradients_and_members_with_weights_of_their_own():
             np.testing.assert_allclose(np.asarray(got[k]), np.asarray(want), rtol=1e-8, atol=1e-8)
         for got, want in zip(shared, mg.grad(loss, (0, 1, 2))(x[k], w[0], b[0]), strict=True):
             np.testing.assert_allclose(np.asarray(got[k]), np.asarray(want), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("level", [1e17, 3e33])
+@pytest.mark.parametrize("norm", ["layer_norm", "batch_norm"])
+def test_large_constants_have_no_error_of_arithmetic_on_the_way_back(norm, level):
+    """Their mean times 1 / sqrt(eps) is beyond float32: a warning, or an error where NumPy is told to raise one."""
+    x = mg.tensor(np.full((LARGE // 16, 16), level, "f4"), requires_grad=True)
+    with np.errstate(all="raise", under="ignore"):
+        z = F.layer_norm(x, 16) if norm == "layer_norm" else F.batch_norm(x.reshape(-1, 16, 1), training=True)
+        (z * z).sum().backward()
+    assert not z.data.any()
+    assert not np.asarray(x.grad).any()

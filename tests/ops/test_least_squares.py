@@ -43,6 +43,15 @@ def test_lstsq_of_lower_rank_takes_rcond_as_numpy_does(rcond):
         same(one, two)
 
 
+@pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f4", "i8"), ("f8", "f4"), ("i8", "f4"), ("f4", "c16")])
+def test_lstsq_of_two_dtypes_is_as_precise_as_numpys(dtypes):
+    """A float32 ``a`` beside a float64 ``b`` had a pseudo-inverse of 7 digits, and float32 singular values."""
+    a, b = (normal(6, 3) * 9).astype(dtypes[0]), (normal(6) * 9).astype(dtypes[1])
+    for got, want in zip(L.lstsq(mg.tensor(a), mg.tensor(b)), np.linalg.lstsq(a, b), strict=True):
+        same(got, want)
+        assert np.asarray(want).dtype == got.dtype
+
+
 def test_singular_values_have_their_gradient():
     """They were plain arrays: a penalty on the condition of a fit had the gradient 0, without a word."""
     a, b = normal(4, 2), normal(4)
