@@ -17,7 +17,7 @@ def test_an_op_of_other_shapes_says_how_to_draw_its_inputs():
     product = op(
         lambda a, b: np.matmul(a, b), lambda g, b: g @ b.T, lambda g, a: a.T @ g, name="product", analytic=True
     )
-    with pytest.raises(mg.errors.ShapeError) as caught:
+    with pytest.raises(ValueError, match="enough dimensions") as caught:
         check_primitive(product)
     assert any("inputs=strategies" in note for note in caught.value.__notes__)
     pairs = st.tuples(strategies.arrays((2, 3)), strategies.arrays((3, 4)))

@@ -543,8 +543,9 @@ def test_an_op_of_ones_own_need_not_know_of_batches(x):
         mg.grad(lambda z: mg.vmap(lambda a: mg.vmap(lambda b: op(b * a, 2).sum())(x))(z).sum())(x),
         mg.grad(lambda z: sum([mg.where(z[i] * x > 0, (z[i] * x) ** 2, 0).sum() for i in range(4)]))(x),
     )
-    with pytest.raises(MinigradError, match="power_of_positive"):
+    with pytest.raises(TypeError, match="unsupported operand") as caught:
         mg.vmap(lambda a: op(a, "two"))(x)
+    assert any("power_of_positive" in note for note in caught.value.__notes__)
     assert mg.multiply.op.forward is operator.mul  # those of the package know, and pay nothing
     assert mg.exp.op.forward is np.exp
     assert not any(hasattr(formula, "__wrapped__") for formula in mg.linalg.det.op.formulas)
