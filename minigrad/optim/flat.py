@@ -176,6 +176,7 @@ class Flat:
 
     def settle(self) -> None:
         """Make graphs save copies of what rests here from now on; those from before are used up."""
+        self.resting = {leaf: p for leaf, p in self.resting.items() if p._node is None}
         for leaf, p in self.resting.items():
             share(p._array)
             leaf.grad = leaf.rows = None
@@ -190,8 +191,8 @@ class Flat:
         """The gradient of each parameter, or None."""
         bring(self._leaves)
         gradients = [leaf and leaf.grad for leaf in self._leaves]
-        if self.resting:
-            gradients = [None if leaf in self.resting else g for leaf, g in zip(self._leaves, gradients, strict=True)]
+        if self.resting:  # a run that is put back has let them go since
+            gradients = [None if p._node is None else g for p, g in zip(self.parameters, gradients, strict=True)]
         return gradients if lift is None else [g if g is None else lift(g, "") for g in gradients]
 
     def is_finite(self, lift: Callable[..., Any] | None = None) -> bool:

@@ -126,6 +126,30 @@ def test_a_graph_from_before_that_is_used_after_the_parameter_is_written_is_refu
         mg.compile(step, backend="numpy")(X[0])
 
 
+def test_a_run_that_is_put_back_leaves_no_parameter_frozen():
+    """The averages are written while the layer is frozen: so the step is recorded once more, from where it began."""
+    found = []
+    for wrapped in (lambda f: f, lambda f: mg.compile(f, backend="numpy")):
+        layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
+        optimizer, averages = optim.Adam(layer.parameters(), lr=0.1), optim.EMA(layer, decay=0.8)
+
+        def step(x, layer=layer, optimizer=optimizer, averages=averages):
+            optimizer.zero_grad()
+            (layer(x) ** 2).sum().backward()
+            optimizer.step()
+            layer.requires_grad_(False)
+            averages.update()
+            layer.requires_grad_(True)
+
+        run, results = wrapped(step), []
+        for x in X[:8]:
+            run(x)
+            results.append([layer.weight.data.copy(), averages.state_dict()["averages"]["weight"]])
+        found.append(results)
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert run.stats()["replayed"] > 3
+
+
 def test_a_graph_of_a_frozen_parameter_keeps_the_numbers_it_was_made_of():
     """A step that ends with it frozen writes it where it is: graphs that others make meanwhile have copies."""
     layer = nn.Linear(4, 2, generator=np.random.default_rng(0))
