@@ -106,6 +106,15 @@ def spoken_in(code: CodeType) -> frozenset[tuple[str, str]]:
     return frozenset(said).union(*[spoken_in(x) for x in code.co_consts if isinstance(x, CodeType)])
 
 
+@functools.cache
+def asks_for_flags(code: CodeType) -> bool:
+    """Whether code asks if something is True or False itself: ``flag is True``, or a case of ``match``."""
+    instructions = [x for x in dis.get_instructions(code) if x.opname not in _IN_BETWEEN]
+    pairs = itertools.pairwise(instructions)
+    asks = any(other.opname == "IS_OP" and type(one.argval) is bool for one, other in pairs)
+    return asks or any(asks_for_flags(x) for x in code.co_consts if isinstance(x, CodeType))
+
+
 #: Instructions that do nothing by themselves, in one version of Python or another.
 _IN_BETWEEN = ("CACHE", "EXTENDED_ARG", "PRECALL", "PUSH_NULL")
 _OF_VARIABLES = ("LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME")

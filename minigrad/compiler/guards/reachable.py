@@ -27,6 +27,7 @@ from minigrad.compiler.guards import object_rules, outside, read_tracking, repla
 from minigrad.compiler.guards.arguments import holds_arrays, holds_recorded
 from minigrad.compiler.guards.code_names import (
     ANY_NAME,
+    asks_for_flags,
     attributes_in,
     globals_in,
     imports_in,
@@ -80,6 +81,7 @@ class Reach:
         self.mentioned: set[str] = set()
         self.attributes: set[str] = set()  # that are mentioned as such
         self.speaks = False  # whether code in reach prints, logs or writes
+        self.asks_for_flags = False  # whether it has a line like ``flag is True``
         self.guards = Guards()
         self.caches = False  # whether results are kept where no name leads: they may hold anything
         self._any_name = False
@@ -273,6 +275,7 @@ class Reach:
         names = {**vars(builtins), **function.__globals__, **inside}
         said = [(names.get(key), attribute) for key, attribute in spoken_in(code)]
         self.speaks = self.speaks or any(_says(value, attribute) for value, attribute in said)
+        self.asks_for_flags = self.asks_for_flags or asks_for_flags(code)
         # sys.modules["settings"]; a module that is merely called as something else here is no matter
         named = names_in(code) & sys.modules.keys() if names_in(code) & _BY_NAME else set()
         for key, attribute in sorted(loaded_from(code)):

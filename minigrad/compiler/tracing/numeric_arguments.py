@@ -95,7 +95,9 @@ class Number(NumberStand):
         return now is not None and self.recording.active
 
     def take(self) -> Any:
-        """The number, for Python: of this call no program is made, but for one of few numbers that it can be."""
+        """The number, for Python: of this call no program is made, but for a flag, and one of few that it can be."""
+        if self.is_live and type(self.real_number) is bool:
+            return bool(self)
         if self.is_live and type(self.real_number) is int and self.bound <= _FEW:
             return self.decided()
         if self.is_live:
@@ -295,9 +297,8 @@ def _comparison(name: str) -> Callable[..., Any]:
         if self.is_live and isinstance(other, Recorded):
             return self.recording.call(function, (self, other), {})
         if self.is_live and type(real_of(other)) in (float, int) and type(self.real_number) in (float, int):
-            return compared(function, self, other)
-        if self.is_live and type(self.real_number) is type(real_of(other)) is bool:
-            return function(bool(self), bool(other))
+            answer = compared(function, self, other)
+            return bool(answer) if self.recording.reach.asks_for_flags else answer  # nothing else is True itself
         return function(*map(taken, (self, other)))
 
     return method

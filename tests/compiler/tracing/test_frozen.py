@@ -303,16 +303,36 @@ def test_what_was_frozen_when_the_call_began_has_its_gradient_after_it(frozen_at
         np.testing.assert_array_equal(one[3], other[3])
 
 
-@pytest.mark.parametrize("way", ["requires_grad_", "train", "a comparison"])
+def by_match(flag):
+    match flag:
+        case True:
+            return 2.0
+    return 1.0
+
+
+WANTED = [True]
+FLAGS = {
+    "a comparison": lambda flag: 2.0 if flag == WANTED[0] else 1.0,
+    "is": lambda flag: 2.0 if flag is True else 1.0,
+    "match": by_match,
+    "a key": lambda flag: {True: 2.0, False: 1.0}[flag],
+    "an index": lambda flag: [1.0, 2.0][flag],
+    "arithmetic": lambda flag: 1.0 + flag * 1.0,
+    "a whole number": lambda flag: 2.0 if flag == 1 else 1.0,
+    "a text": lambda flag: 2.0 if str(flag) == "True" else 1.0,
+}
+
+
+@pytest.mark.parametrize("way", ["requires_grad_", "train", *FLAGS])
 def test_a_flag_that_the_step_counts_out_is_a_decision(way):
-    """``n % 2 == 0`` is true or false by a number of the step: what compares it with a flag decides by it."""
+    """``n % 2 == 0`` is true or false by a number of the step: what Python does with it is a way of the step."""
     found = []
     for wrapped in (lambda f: f, lambda f: mg.compile(f, backend="numpy")):
         g = np.random.default_rng(0)
         model = nn.Sequential(nn.Linear(4, 3, generator=g), nn.Dropout(0.5, generator=g), nn.Linear(3, 2, generator=g))
-        optimizer, count, wanted = optim.SGD(model.parameters(), lr=0.01), [0], True
+        optimizer, count = optim.SGD(model.parameters(), lr=0.01), [0]
 
-        def step(x, model=model, optimizer=optimizer, count=count, wanted=wanted):
+        def step(x, model=model, optimizer=optimizer, count=count):
             count[0] += 1
             flag = count[0] % 2 == 0
             factor = 1.0
@@ -320,8 +340,8 @@ def test_a_flag_that_the_step_counts_out_is_a_decision(way):
                 model[0].requires_grad_(flag)
             elif way == "train":
                 model.train(flag)
-            elif flag == wanted:
-                factor = 2.0
+            else:
+                factor = FLAGS[way](flag)
             optimizer.zero_grad()
             loss = (model(x) ** 2).mean() * factor
             loss.backward()
