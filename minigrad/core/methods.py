@@ -181,8 +181,9 @@ class ArrayMethods:
 
     def _is_laid_out(self, order: str) -> bool:
         """Whether the memory has the layout that NumPy calls "C", "F", "A" (one of these) or "K" (any)."""
-        orders = {"K": "", "A": "CF"}.get(order, order)
-        return not orders or any(self._array.flags[f"{each}_CONTIGUOUS"] for each in orders)
+        flags = self._array.flags
+        laid_out = {"K": True, "A": flags.forc, "C": flags.c_contiguous, "F": flags.f_contiguous}
+        return laid_out.get(order.upper(), False)
 
     def astype(
         self, dtype: DTypeLike, order: str = "K", casting: Casting = "unsafe", subok: bool = True, copy: bool = True

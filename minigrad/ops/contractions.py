@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.core.primitive import primitive
 from minigrad.core.table import Primitive, derived
 from minigrad.errors import ShapeError
+from minigrad.ops.along import narrowed, widened
 
 __all__ = ["einsum"]
 
@@ -38,7 +39,9 @@ def _adjoint(g: Any, operands: Any, shapes: list[Shape], i: int, subscripts: str
     terms[i] = output  # g stands where the operand did, so that a path given as ``optimize`` still fits
     letters = "".join([c for c in dict.fromkeys(own) if any(c in term for term in terms)])
     to_own = f"{','.join(terms)}->{letters}"
-    total = contract(*operands[:i], g, *operands[i + 1 :], subscripts=to_own, optimize=optimize)
+    wide = widened(g)  # in float16 a sum of many ones stays at 2048
+    total = contract(*operands[:i], wide, *operands[i + 1 :], subscripts=to_own, optimize=optimize)
+    total = narrowed(total, g)
     known = dict(zip(letters, total.shape, strict=True))
     # A repeated index has its values along the first of its axes, and an index that was summed away has none yet.
     columns = [known.get(c, 1) if c not in own[:axis] else 1 for axis, c in enumerate(own)]

@@ -157,7 +157,7 @@ def test_methods_have_the_options_of_numpys(call):
 
 
 @pytest.mark.parametrize("dtype", ["f8", "f4", int])
-@pytest.mark.parametrize("order", ["C", "F", "K", "A"])
+@pytest.mark.parametrize("order", ["C", "F", "K", "A", "f"])
 @pytest.mark.parametrize("as_leaf", [False, True])
 def test_a_cast_without_a_copy_is_the_very_array_where_numpys_is(dtype, order, as_leaf):
     """A write into what came back did not reach the tensor, without a word."""
@@ -176,6 +176,8 @@ def test_what_a_cast_refuses():
     x = mg.tensor([1.5], requires_grad=True)
     with pytest.raises(DTypeError, match="by the rule 'safe'"):
         x.astype("f2", casting="safe")
+    with pytest.raises(ValueError, match="order must be one of 'C', 'F', 'A', or 'K'"):
+        x.astype(x.dtype, order="Z", copy=False)
     with pytest.raises(DTypeError, match="has no gradient"):
         x.astype(int)
     for dtype in ("datetime64[s]", object, str, [("a", float)]):

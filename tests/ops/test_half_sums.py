@@ -17,6 +17,8 @@ SUMS = {
     "broadcast_to": (lambda x: np.broadcast_to(x, (MANY, 3)), ROW),
     "tile": (lambda x: np.tile(x, MANY), ROW),
     "outer": (lambda x: np.outer(np.ones(MANY, "float16"), x), ROW),
+    "einsum": (lambda x: np.einsum("i,j->ij", np.ones(MANY, "float16"), x), ROW),
+    "einsum with a diagonal": (lambda x: np.einsum("ijj->ij", np.ones((MANY, 1, 1), "float16") * np.diag(x)), ROW),
     "pad": (lambda x: np.pad(x, (MANY, 0), mode="edge"), ROW),
     "linspace": (lambda x: np.linspace(x[0], x[1], MANY), ROW),
     "interp": (lambda x: np.interp(np.full(MANY, 0.5, "float16"), np.arange(3.0), x), ROW),

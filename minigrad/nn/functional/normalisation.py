@@ -31,8 +31,9 @@ LARGE = 16_384
 
 
 def trailing(what: str, x: Any, normalized_shape: Any, **parameters: Any) -> Axes:
-    """The last axes of x, which have the shape that is normalised. Raises ``ShapeError``."""
+    """The last axes of x, which have the shape that is normalised. Raises ``ShapeError``, ``DTypeError``."""
     wanted = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    require_real(what, x, *parameters.values())
     shape = np.shape(x)
     if not wanted or shape[-len(wanted) :] != wanted:
         raise ShapeError(
@@ -47,6 +48,7 @@ def trailing(what: str, x: Any, normalized_shape: Any, **parameters: Any) -> Axe
 
 def per_channel(what: str, x: Any, **parameters: Any) -> tuple[int, ...]:
     """The shape (C, 1, ...) in which one number for each channel of x (N, C, ...) broadcasts. Raises ``ShapeError``."""
+    require_real(what, x, *parameters.values())
     shape = np.shape(x)
     if len(shape) < 2:
         raise ShapeError(f"{what} takes x of shape (N, C, ...), got shape {shape}")
@@ -168,7 +170,6 @@ def batch_norm(
     tensor([[-1., -1.],
             [ 1.,  1.]])
     """
-    require_real("batch_norm", x)
     flag("batch_norm", "training", training)
     finite("batch_norm", "eps", eps, 0, "1e-5")
     finite("batch_norm", "momentum", momentum, such_as="0.1")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.errors import DTypeError
 from minigrad.nn import functional as F
 from minigrad.nn.functional import normalisation
 from tests.ops.families import properties_of
@@ -71,3 +72,22 @@ def test_the_default_eps_in_float16_is_that_of_the_dtype_in_which_is_computed():
     x = np.array([[1e-3, 2e-3, -1e-3, 5e-4]], "float16")
     np.testing.assert_allclose(F.rms_norm(x, 4), F.rms_norm(x.astype("float32"), 4), rtol=1e-3)
     assert F.rms_norm(x, 4).dtype == np.float16
+
+
+@pytest.mark.parametrize("rows", [4, 20_000])
+@pytest.mark.parametrize(
+    "norm",
+    [
+        lambda x, w: F.layer_norm(x, 2, w),
+        lambda x, w: F.rms_norm(x, 2, w),
+        lambda x, w: F.group_norm(x, 2, w),
+        lambda x, w: F.instance_norm(x[..., None], w),
+        lambda x, w: F.batch_norm(x, weight=w, training=True),
+    ],
+)
+def test_complex_arrays_and_weights_are_refused(norm, rows):
+    """Arrays went through, as if a variance were the mean of (x - mean)**2 there too."""
+    x, w = np.arange(2.0 * rows).reshape(rows, 2), np.ones(2)
+    for arguments in ((x * 1j, w), (x, w * 1j), (mg.tensor(x * 1j), w)):
+        with pytest.raises(DTypeError, match="is of real numbers"):
+            norm(*arguments)
