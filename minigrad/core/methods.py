@@ -183,7 +183,7 @@ class ArrayMethods:
         """Whether the memory has the layout that NumPy calls "C", "F", "A" (one of these) or "K" (any)."""
         flags = self._array.flags
         laid_out = {"K": True, "A": flags.forc, "C": flags.c_contiguous, "F": flags.f_contiguous}
-        return laid_out.get(order.upper(), False)
+        return bool(laid_out.get(order.upper()))
 
     def astype(
         self, dtype: DTypeLike, order: str = "K", casting: Casting = "unsafe", subok: bool = True, copy: bool = True
