@@ -23,10 +23,11 @@ from minigrad.support.idioms import check_options, refuse_names
 
 @dataclass(slots=True)
 class _Turn:
-    """The batches of one ``for`` over a loader: the number of the next, where they end, and whose samples they are."""
+    """The batches of one ``for``: the next, the end, the size, and whose samples they are; None if transformed."""
 
     next: int
     end: int
+    size: int
     dataset: Dataset | None
     order: np.ndarray | None
 
@@ -152,7 +153,8 @@ class DataLoader:
         self._turn = None
         if self.prefetch:
             return self._batches_ahead(load, range(self._position or 0, len(self)))
-        turn = self._turn = _Turn(self._position or 0, len(self), dataset, order)
+        own = dataset if self.transform is None else None
+        turn = self._turn = _Turn(self._position or 0, len(self), self.batch_size, own, order)
         return self._batches_in_turn(load, turn)
 
     def upcoming(self, most: int) -> tuple[np.ndarray, ...] | None:
@@ -170,9 +172,9 @@ class DataLoader:
         [0.] and [1. 2.]
         """
         count, turn = min(_count("most", most, 0), self._whole_left()), self._turn
-        if turn is None or not count or type(turn.dataset) is not ArrayDataset or self.transform is not None:
+        if turn is None or not count or type(turn.dataset) is not ArrayDataset:
             return None
-        size = self.batch_size
+        size = turn.size
         places = slice(turn.next * size, (turn.next + count) * size)
         arrays = turn.dataset.arrays
         pieces = [a[places] if turn.order is None else a.take(turn.order[places], 0) for a in arrays]
@@ -194,7 +196,7 @@ class DataLoader:
 
     def _whole_left(self) -> int:
         """The whole batches that are left of the epoch in which a ``for`` loop is; 0 outside of one."""
-        return 0 if self._turn is None else max(len(self.dataset) // self.batch_size - self._turn.next, 0)
+        return 0 if self._turn is None else max(len(self.dataset) // self._turn.size - self._turn.next, 0)
 
     def shares(self, rank: int, size: int, devices: int) -> Iterator[Share]:
         """What rank number ``rank`` of ``size`` loads of each batch, in the order that one process would have them in.

@@ -392,6 +392,21 @@ def test_more_batches_than_are_left_are_not_skipped():
     assert loader.upcoming(1) is None
 
 
+def test_settings_that_change_within_an_epoch_hold_from_the_next_on():
+    """The loop had batches of the old size and ``upcoming`` of the new one, other samples."""
+    loader = DataLoader(np.arange(10), batch_size=2)
+    batches = iter(loader)
+    next(batches)
+    loader.batch_size = 3
+    assert loader.upcoming(9)[0].tolist() == [[2, 3], [4, 5], [6, 7], [8, 9]]
+    assert [b[0].tolist() for b in batches] == [[2, 3], [4, 5], [6, 7], [8, 9]]
+    loader.transform = lambda batch: (batch[0] + 1,)
+    for batch in loader:
+        assert batch[0][0] % 3 == 1
+        loader.transform = None
+        assert loader.upcoming(1) is None
+
+
 def test_a_state_that_is_loaded_ends_what_was_coming():
     loader = DataLoader(np.arange(10), batch_size=2)
     batches = iter(loader)
