@@ -105,6 +105,11 @@ def heeds(errors: dict[str, str]) -> bool:
     return not {"ignore", "warn"}.issuperset(errors.values())
 
 
+def calls_back(errors: dict[str, Any]) -> bool:
+    """Whether NumPy calls a function of the user's, or writes to a log: what that does is no part of a program."""
+    return not {"call", "log"}.isdisjoint(errors.values())
+
+
 def _is_checking(call: Call) -> bool:
     return isinstance(call.function, Hashable) and call.function in _CHECKING
 

@@ -21,6 +21,7 @@ from minigrad.compiler.tracing.computed_indices import arrayed, has_stands, join
 from minigrad.compiler.tracing.numeric_arguments import real_of
 from minigrad.compiler.tracing.recorded_array import Recorded
 from minigrad.core.context import recorder
+from minigrad.core.conversion import alike
 from minigrad.core.stands import NumberStand, Stand
 from minigrad.core.tensor import Tensor
 from minigrad.core.trees import flat
@@ -48,15 +49,17 @@ _NAMES = {np.full: ("shape", "fill_value"), np.full_like: ("a", "fill_value")} |
 _TAKING = ("asarray", "asanyarray", "ascontiguousarray")
 
 
-#: Functions of lists: which of their arguments may be numbers, or lists with numbers.
+#: Functions of a list, ``a`` by name, which becomes one array.
+_REDUCING = tuple(
+    """
+    sum prod mean std var max min amax amin median average percentile quantile ptp argmax argmin sort argsort cumsum
+    cumprod any all nanmean nansum nanmax nanmin nanstd
+    """.split()
+)
+
+#: Other functions of lists: which of their arguments may be numbers, or lists with numbers.
 _JOINING = {
-    **dict.fromkeys(
-        """
-        sum prod mean std var max min amax amin median average percentile quantile ptp argmax argmin sort argsort cumsum
-        cumprod diff any all nanmean nansum nanmax nanmin nanstd
-        """.split(),
-        (0,),
-    ),
+    "diff": (0,),
     "dot": (0, 1),
     **dict.fromkeys(("append", "atleast_1d"), (0, 1)),
     **dict.fromkeys("concatenate hstack vstack dstack column_stack stack block".split(), (0,)),
@@ -96,6 +99,7 @@ def _stands() -> list[tuple[Any, Any]]:
     """NumPy and its functions that make arrays, each with what stands for it."""
     stands = {name: _anew(getattr(np, name.replace("empty", "zeros"))) for name in _MAKING}
     stands |= {name: _joined(getattr(np, name), places) for name, places in _JOINING.items()}
+    stands |= {name: _reduced(getattr(np, name)) for name in _REDUCING}
     stands |= {name: _taken(getattr(np, name), stands["array"]) for name in _TAKING}
     numpy = ModuleType("numpy")
     vars(numpy).update(vars(np) | stands)
@@ -130,12 +134,28 @@ def _anew(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def _reduced(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a list, with one recorded array in the place of arrays and numbers of the step."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if not args and "a" in kwargs:
+            args = (kwargs.pop("a"),)
+        if recorder() is not None and args and has_stands(args[0]):
+            args = (stacked(args[0]), *args[1:])
+        return function(*args, **kwargs)
+
+    return called
+
+
 def _joined(function: Callable[..., Any], places: tuple[int, ...]) -> Callable[..., Any]:
     """A function of lists, with recorded arrays in the places of numbers of the step."""
 
     def called(*args: Any, **kwargs: Any) -> Any:
         if recorder() is not None:
-            args = tuple([joined(x) if i in places and has_stands(x) else x for i, x in enumerate(args)])
+            given = [args[i] for i in places if i < len(args)]
+            beside_tensors = any(isinstance(x, Tensor) for x in given)  # whose dtype the numbers take
+            new = iter(alike(given) if beside_tensors else [joined(x) if has_stands(x) else x for x in given])
+            args = tuple([next(new) if i in places else x for i, x in enumerate(args)])
         return function(*args, **kwargs)
 
     return called

@@ -18,7 +18,7 @@ from minigrad.compiler.guards.generator_proxies import is_stream, original_of, s
 from minigrad.compiler.guards.holders import is_named
 from minigrad.compiler.guards.python_state import Part, data_of, is_container, is_input
 from minigrad.compiler.guards.reachable import Reach
-from minigrad.compiler.passes.conditions import heeds
+from minigrad.compiler.passes.conditions import calls_back, heeds
 from minigrad.compiler.program import ARGUMENT, CAPTURE, GRADIENT, RESULT, Call, Host, Program, Value, values_in
 from minigrad.compiler.tracing import assigned_data, computed_numbers, effects, finish
 from minigrad.compiler.tracing.checksums import Memory, UnseenWriteError
@@ -267,6 +267,8 @@ class Recording:
         if now != self._errors:
             call.errors = {kind: how for kind, how in now.items() if how != self._errors.get(kind)}
             self.program.heeds_errors |= heeds(call.errors)
+        if calls_back(now):
+            self.leave_out()
         if result is None or (written and result is written[0].array):
             self.note(call)
             return written[0] if result is not None else None

@@ -90,6 +90,27 @@ def test_a_step_that_handles_the_error_goes_on(outside, backend):
             assert compiled(mg.tensor(x)).item() == pytest.approx(step(mg.tensor(x)).item())
 
 
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_function_that_numpy_calls_is_called_as_often(outside):
+    """What it appends is no part of a program, which would append it in each run."""
+
+    def run(wrapped):
+        said = []
+
+        def step(x):
+            with np.errstate() if outside else np.errstate(divide="call", call=lambda *what: said.append(what)):
+                return (1 / x).sum()
+
+        compiled, counts = wrapped(step), []
+        with np.errstate(divide="call" if outside else "warn", call=lambda *what: said.append(what)):
+            for divides in (True, True, False, False, True, False):
+                compiled(mg.tensor(np.arange(4.0, dtype="float32") + (not divides)))
+                counts.append(len(said))
+        return counts
+
+    assert run(lambda step: mg.compile(step, backend="numpy")) == run(lambda step: step)
+
+
 @pytest.mark.native
 def test_a_fit_is_stopped_by_it():
     x = np.ones((64, 3), "float32")

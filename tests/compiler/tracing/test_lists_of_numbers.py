@@ -48,6 +48,10 @@ REDUCED = {
     "cumsum": lambda x: np.cumsum([DRAWS.random(), *items(x)])[1:] * x,
     "argmax": lambda x: x[np.argmax(items(-x))],
     "nanmean": lambda x: np.nanmean([np.nan, *items(x)]),
+    "by name": lambda x: np.mean(a=items(x)) * x,
+    "arrays": lambda x: np.sum([x.data, x.data * DRAWS.random()], axis=0) * x,
+    "arrays and lists": lambda x: np.mean([x.data, items(x)], 0) * x,
+    "dot with a tensor": lambda x: np.dot([DRAWS.random(), 2.0, 1.0], x),
 }
 
 
