@@ -108,10 +108,11 @@ def spoken_in(code: CodeType) -> frozenset[tuple[str, str]]:
 
 @functools.cache
 def asks_for_flags(code: CodeType) -> bool:
-    """Whether code asks if something is True or False itself: ``flag is True``, or a case of ``match``."""
+    """Whether code asks if something is a flag itself: ``flag is True``, ``flag is self.flag``, a case of ``match``."""
     instructions = [x for x in dis.get_instructions(code) if x.opname not in _IN_BETWEEN]
     pairs = itertools.pairwise(instructions)
-    asks = any(other.opname == "IS_OP" and type(one.argval) is bool for one, other in pairs)
+    against = [one for one, other in pairs if other.opname == "IS_OP"]  # None, in most code
+    asks = any(x.opname != "LOAD_CONST" or type(x.argval) is bool for x in against)
     return asks or any(asks_for_flags(x) for x in code.co_consts if isinstance(x, CodeType))
 
 

@@ -81,7 +81,7 @@ class Reach:
         self.mentioned: set[str] = set()
         self.attributes: set[str] = set()  # that are mentioned as such
         self.speaks = False  # whether code in reach prints, logs or writes
-        self.asks_for_flags = False  # whether it has a line like ``flag is True``
+        self.asks_for_flags = False  # whether it has a line like ``flag is True``, or ``a is b``
         self.guards = Guards()
         self.caches = False  # whether results are kept where no name leads: they may hold anything
         self._any_name = False

@@ -314,6 +314,7 @@ WANTED = [True]
 FLAGS = {
     "a comparison": lambda flag: 2.0 if flag == WANTED[0] else 1.0,
     "is": lambda flag: 2.0 if flag is True else 1.0,
+    "is another": lambda flag: 2.0 if WANTED[0] is flag else 1.0,
     "match": by_match,
     "a key": lambda flag: {True: 2.0, False: 1.0}[flag],
     "an index": lambda flag: [1.0, 2.0][flag],
