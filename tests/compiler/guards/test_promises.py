@@ -600,7 +600,7 @@ ROWS = {
 
 
 TENSORS = (
-    "tensors and arrays in attributes, globals, closures, dicts and lists that are others in each call: "
+    "tensors and arrays in attributes, globals, closures, dicts and lists that are replaced in each call: "
     "self.h = h.detach(), self.aux = [], box[0] = params"
 )
 
