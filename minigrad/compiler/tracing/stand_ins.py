@@ -66,6 +66,9 @@ def noting(reach: Reach, recording: Any, given: Any) -> Iterator[None]:
         for stand in stands:
             stand.settle(recording)
         _settle(reach, recording)
+        for reads in reach.spied.values():
+            if reads.whole is not None:
+                _settle_numbers(reads.original)
         if has_failed:  # the recording will not be finished
             grown = [(Grown(reads.name, reads.original), reads.appended) for reads, _ in exchanged if reads.appended]
             settle([*recording.effects, *[(place, place.made(count)) for place, count in grown]])
@@ -164,6 +167,18 @@ def _settle(reach: Reach, recording: Any) -> None:
             place = Held(test.name, test.place, test.key)
             recording.effects.append((place, now))
             recording.program.set |= {place.id} if type(now) in _SETTINGS else set()
+
+
+def _settle_numbers(x: Any) -> None:
+    """Real numbers for those that a step has put into large data, of which no program is made."""
+    if isinstance(x, set):
+        numbers = [item for item in x if isinstance(item, NumberStand)]
+        x.difference_update(numbers)
+        x.update(map(real_of, numbers))
+        return
+    for key, item in list(x.items() if isinstance(x, dict) else enumerate(x)):
+        if isinstance(item, NumberStand):
+            x[key] = real_of(item)
 
 
 def _settle_items(recording: Any, test: Any, now: Any) -> None:

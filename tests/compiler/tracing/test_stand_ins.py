@@ -107,3 +107,25 @@ def test_a_step_that_catches_the_errors_of_its_recording():
 
     for k in range(6):
         assert same_bits(step(np.ones(2) * max(1, k - 3)), np.full(2, 2.0) * max(1, k - 3))
+
+
+@pytest.mark.parametrize("kind", [dict, list])
+def test_large_data_that_the_step_writes_has_real_numbers(kind):
+    """A stand-in was left in it, which json did not take for a number."""
+    data = dict.fromkeys(range(2000), 0.0) if kind is dict else [0.0] * 2000
+    expected = data.copy()
+    count = [0]
+
+    @mg.compile
+    def step(x):
+        count[0] += 1
+        value = (x * x).sum().item()
+        data[3] = value
+        data[4] = 0.5 * count[0]
+        return x * 2
+
+    for i in range(6):
+        step(mg.tensor([1.0 + i]))
+        expected[3], expected[4] = (1.0 + i) ** 2, 0.5 * (i + 1)
+        assert data == expected
+        assert {type(x) for x in (data.values() if kind is dict else data)} == {float}
