@@ -130,7 +130,7 @@ def test_every_optimizer_is_compared():
         if isinstance(getattr(optim, name), type) and issubclass(getattr(optim, name), optim.Optimizer)
     }
     assert kinds - compared == {"Lion", "Optimizer"}
-    assert "PyTorch has no such optimizer" in optim.Lion.__doc__
+    assert "PyTorch has no such optimizer" in " ".join(optim.Lion.__doc__.split())
 
 
 # -- L-BFGS -------------------------------------------------------------------------------------
