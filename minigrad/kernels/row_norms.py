@@ -126,7 +126,7 @@ def row_product(y: Any, x: Any, mean: Any, rms: Any, axes: int, shape: tuple[int
         products = np.vecdot(lines, pairs) - np.repeat(rest, count) * np.einsum("rl->r", lines)
         return (products * np.repeat(rms, count)).reshape(-1, size).sum(0).reshape(shape)
     length = rows.shape[1]
-    groups = size * run // length  # a weight has numbers for so many rows
+    groups = size * run // length  # the rows that the weight covers
     total = _rows_added(rms, others * rows, groups) - _rows_added(rms * rest, others, groups)
     return total.reshape(size, run).sum(1).reshape(shape)
 

@@ -1,11 +1,11 @@
-"""What the attributes of a module hold: tensors and modules, also inside lists, tuples, dicts and dataclasses."""
+"""What the attributes of a module hold: tensors and modules, also inside lists, dicts, dataclasses and the like."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import UserDict, UserList, deque
 from collections.abc import Iterator
-from types import MappingProxyType, NoneType
+from types import MappingProxyType, NoneType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,13 @@ def members_in(value: dict[str, Any], apart: Apart) -> Iterator[tuple[str, Any]]
 
 
 def _is_holder(x: Any) -> bool:
-    return isinstance(x, _HOLDERS) or (is_record(x) and not isinstance(x, type))
+    return isinstance(x, (*_HOLDERS, SimpleNamespace)) or (is_record(x) and not isinstance(x, type))
 
 
 def _items(holder: Any, name: str, apart: Apart) -> Iterator[tuple[Any, Any]]:
     """The items of a collection with their keys; of one that holds only plain values none."""
+    if isinstance(holder, SimpleNamespace):
+        return iter(vars(holder).items())
     if not isinstance(holder, _HOLDERS):
         fields = [field.name for field in dataclasses.fields(holder)]
         return iter([(field, getattr(holder, field)) for field in fields if hasattr(holder, field)])

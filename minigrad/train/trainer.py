@@ -103,7 +103,7 @@ class Trainer(RunState):
 
         - ``train``: a pair (X, y), which is one batch; a ``DataLoader``; or any iterable of batches (X, y), with or
           without a length. ``validation`` takes the same, and is evaluated after each epoch.
-        - ``checkpoint_dir``: the folder for checkpoints, of which the last ``keep`` stay. They are written at the end
+        - ``checkpoint_dir``: the folder for checkpoints. The last ``keep`` are kept. They are written at the end
           of the run, after epochs, and about every half minute within an epoch, unless saving would take more than a
           twentieth of the time. With ``checkpoint_every=n`` they are written every n steps and at the end.
         - ``progress``: "bar", "lines", "none", or "auto": a bar in a terminal or notebook, else lines.

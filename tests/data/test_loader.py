@@ -388,7 +388,7 @@ def test_more_batches_than_are_left_are_not_skipped():
     with pytest.raises(DataError, match=r"skip\(4\) goes beyond the end: 3 whole batches"):
         loader.skip(4)
     loader.skip(3)
-    assert [b[0].tolist() for b in batches] == [[8]]  # what is no whole batch is left to the loop
+    assert [b[0].tolist() for b in batches] == [[8]]  # the loop gives the last, smaller batch
     assert loader.upcoming(1) is None
 
 

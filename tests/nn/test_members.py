@@ -1,6 +1,7 @@
 """Layers in dataclasses, which are found as those in lists, tuples and dicts."""
 
 import dataclasses
+import types
 
 import numpy as np
 
@@ -55,3 +56,11 @@ def test_a_dataclass_that_is_a_type_or_leads_back_is_no_place():
     model.block.others.append(model)
     model.block.rate = model.block
     assert len(model.parameters()) == 9
+
+
+def test_layers_in_a_namespace_are_found_by_their_names():
+    model = nn.Module()
+    model.parts = types.SimpleNamespace(one=nn.Linear(2, 3), rate=0.5, others=[nn.Linear(3, 1)])
+    model.parts.again = model.parts
+    names = [name for name, _ in model.named_parameters()]
+    assert names == ["parts.one.weight", "parts.one.bias", "parts.others.0.weight", "parts.others.0.bias"]

@@ -92,7 +92,7 @@ def test_blocks_have_the_bits_of_single_steps(case, monkeypatch):
 
 @pytest.mark.parametrize("case", ["transform", "prefetch", "numpy", "accumulate", "another dataset", "int32"])
 def test_what_is_not_made_in_blocks(case, monkeypatch):
-    """Steps that want something of Python, or of which the loader has no arrays."""
+    """Steps that need Python, or whose batches are not slices of arrays."""
     options = {
         "int32": {"data": (X, Y.astype(np.int32))},
         "transform": {"loader": {"transform": lambda batch: batch}},
